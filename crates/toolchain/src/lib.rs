@@ -1,0 +1,7 @@
+//! What a toolchain is: a CUDA toolkit and a host compiler that fit one another; and which one fits a target.
+//!
+//! Values only: looking at the machine is `machine`'s work, fetching is `install`'s.
+
+pub mod choose;
+pub mod compiler;
+pub mod toolkit;
