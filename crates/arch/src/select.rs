@@ -240,7 +240,7 @@ fn replace(
 fn not_in_toolkit(arch: GpuArch, toolkit: CudaRelease) -> SelectError {
     let mut able = table::toolkits().iter().filter(|row| row.assembles(arch)).map(|row| row.release);
     let first = able.next();
-    SelectError::NotInToolkit { arch, toolkit, first, last: able.last().or(first) }
+    SelectError::NotInToolkit { arch, toolkit, first, last: able.next_back().or(first) }
 }
 
 /// Adds PTX of the highest architecture whose PTX later GPUs can use, unless the list itself asks for PTX.

@@ -47,6 +47,11 @@ impl Digest {
         Ok((hasher.finish(), length))
     }
 
+    /// The digest that these raw bytes spell, for formats that keep digests as bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

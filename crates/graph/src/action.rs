@@ -178,9 +178,9 @@ mod tests {
             ("work", |action| action.work = Work::Copy),
         ];
         for (what, change) in changes {
-            let mut changed = action();
-            change(&mut changed);
-            assert_ne!(changed.digest(), action().digest(), "changing {what}");
+            let mut other = action();
+            change(&mut other);
+            assert_ne!(other.digest(), action().digest(), "changing {what}");
         }
     }
 
