@@ -1,1 +1,7 @@
-//! stub
+//! Bytes in, views out. Knows formats, and nothing of files, machines or CUDA.
+
+pub mod elf;
+pub mod version;
+
+pub use elf::{ElfClass, ElfError, ElfInfo, ElfKind, VersionNeed};
+pub use version::SymbolVersion;

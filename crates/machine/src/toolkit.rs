@@ -41,7 +41,7 @@ fn usual_folders(parent: &Utf8Path) -> Vec<Utf8PathBuf> {
         match entry.file_name().strip_prefix("cuda") {
             Some("") => folders.push((Some(CudaRelease::new(u16::MAX, 0)), entry.path().to_owned())),
             Some(rest) if rest.starts_with('-') => {
-                folders.push((rest[1..].parse().ok(), entry.path().to_owned()))
+                folders.push((rest[1..].parse().ok(), entry.path().to_owned()));
             }
             _ => {}
         }

@@ -210,21 +210,20 @@ fn cuda_front_end(args: &mut Vec<String>) -> Option<Parts> {
 fn device_compile(args: &[String]) -> Option<Parts> {
     let outputs = ["-o", "--gen_c_file_name", "--stub_file_name", "--gen_device_file_name"];
     let outputs = outputs.iter().map(|name| after(args, name)).collect::<Option<Vec<_>>>()?;
-    let input = args.iter().find(|arg| arg.ends_with(".ii"))?.clone();
+    let input = args.iter().find(|arg| has_extension(arg, "ii"))?.clone();
     Some((ActionKind::DeviceCompile, vec![input], outputs, after(args, "-arch")))
 }
 
 fn assemble(args: &mut Vec<String>) -> Option<Parts> {
-    let input = args.iter().find(|arg| arg.ends_with(".ptx"))?.clone();
+    let input = args.iter().find(|arg| has_extension(arg, "ptx"))?.clone();
     let arch = args.iter().find_map(|arg| arg.strip_prefix("-arch=")).map(str::to_owned);
-    let output = match after(args, "-o") {
-        Some(output) => output,
+    let output = if let Some(output) = after(args, "-o") {
+        output
+    } else {
         // PTX that is only embedded is assembled as a check, and the result thrown away: here it is kept.
-        None => {
-            let output = format!("{}.check.cubin", input.strip_suffix(".ptx")?);
-            args.extend(["-o".to_owned(), output.clone()]);
-            output
-        }
+        let output = format!("{}.check.cubin", input.strip_suffix(".ptx")?);
+        args.extend(["-o".to_owned(), output.clone()]);
+        output
     };
     Some((ActionKind::Assemble, vec![input], vec![output], arch))
 }
@@ -260,6 +259,10 @@ fn host_compile(args: &mut Vec<String>) -> Option<Parts> {
 /// Dependency files are asked for in `instantiate`, one a step.
 fn strip_dependency_flags(args: &mut Vec<String>) {
     args.retain(|arg| arg != "-MD" && arg != "-MMD");
+}
+
+fn has_extension(path: &str, extension: &str) -> bool {
+    Utf8Path::new(path).extension() == Some(extension)
 }
 
 fn after(args: &[String], name: &str) -> Option<String> {
@@ -315,15 +318,13 @@ impl<'a> Names<'a> {
 
     /// `--orig_src_file_name` wants the bare name where everything else wants the path.
     fn fix_source_names(&self, args: &mut [String]) {
-        if let Some(place) = args.iter().position(|arg| arg == "--orig_src_file_name") {
-            if let (Some(arg), Some(name)) = (args.get_mut(place + 1), self.instance.source.file_name()) {
-                name.clone_into(arg);
+        let mut set = |name: &str, value: &str| {
+            let place = args.iter().position(|arg| arg == name);
+            if let Some(arg) = place.and_then(|place| args.get_mut(place + 1)) {
+                value.clone_into(arg);
             }
-        }
-        if let Some(place) = args.iter().position(|arg| arg == "--orig_src_path_name") {
-            if let Some(arg) = args.get_mut(place + 1) {
-                self.instance.source.as_str().clone_into(arg);
-            }
-        }
+        };
+        set("--orig_src_file_name", self.instance.source.file_name().unwrap_or_default());
+        set("--orig_src_path_name", self.instance.source.as_str());
     }
 }

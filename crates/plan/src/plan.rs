@@ -8,7 +8,7 @@ use cuferry_arch::{CudaRelease, Host};
 use cuferry_graph::{Action, ActionKind, Command, Graph, GraphError, Work};
 use cuferry_project::project::{BuildTarget, Language, Project, Source, TargetKind};
 use cuferry_translate::{
-    Change, Scope, TranslateError, Translated, translate_device, translate_host, translate_link,
+    Change, GPU_RULE, Scope, TranslateError, Translated, translate_device, translate_host, translate_link,
 };
 use miette::Diagnostic;
 use thiserror::Error;
@@ -141,7 +141,10 @@ fn target_flags(
     let mut take = |translated: Result<Translated, TranslateError>| {
         let translated =
             translated.map_err(|source| PlanError::Flag { target: target.name.clone(), source })?;
-        changes.extend(translated.changes);
+        changes.extend(translated.changes.into_iter().map(|change| match change.rule.as_str() {
+            GPU_RULE => Change { now: settings.code.to_string(), ..change },
+            _ => change,
+        }));
         Ok::<_, PlanError>(translated.flags)
     };
     let mut own_host = take(translate_host(&target.host_flags, settings.host))?;
@@ -234,7 +237,7 @@ impl Prepared<'_> {
         };
         for (target, flags) in self.project.targets.iter().zip(&self.flags) {
             let dry_run =
-                has_cuda(target).then(|| self.dry_run(target, flags, answers, &mut plan.notes)).flatten();
+                has_cuda(target).then(|| read_dry_run(target, flags, answers, &mut plan.notes)).flatten();
             let mut objects = Vec::new();
             for source in &target.sources {
                 objects.push(self.compile(&mut plan, target, flags, source, dry_run.as_ref())?);
@@ -243,28 +246,6 @@ impl Prepared<'_> {
         }
         plan.graph.order()?;
         Ok(plan)
-    }
-
-    fn dry_run(
-        &self,
-        target: &BuildTarget,
-        flags: &TargetFlags,
-        answers: &BTreeMap<Vec<String>, String>,
-        notes: &mut Vec<Note>,
-    ) -> Option<DryRun> {
-        let text = answers.get(&dry_run_args(flags)).map_or("", String::as_str);
-        match DryRun::parse(text) {
-            Ok(dry_run) => {
-                let warning =
-                    |warning: &String| Note::Nvcc { target: target.name.clone(), warning: warning.clone() };
-                notes.extend(dry_run.warnings.iter().map(warning));
-                Some(dry_run)
-            }
-            Err(error) => {
-                notes.push(Note::WholeFile { target: target.name.clone(), line: error.line });
-                None
-            }
-        }
     }
 
     /// One source to one object; returns the object.
@@ -562,6 +543,28 @@ impl Prepared<'_> {
             .into_iter()
             .filter(|library| library.kind == TargetKind::StaticLibrary)
             .collect()
+    }
+}
+
+/// The template of a target's compiles; a note instead where it is not understood.
+fn read_dry_run(
+    target: &BuildTarget,
+    flags: &TargetFlags,
+    answers: &BTreeMap<Vec<String>, String>,
+    notes: &mut Vec<Note>,
+) -> Option<DryRun> {
+    let text = answers.get(&dry_run_args(flags)).map_or("", String::as_str);
+    match DryRun::parse(text) {
+        Ok(dry_run) => {
+            let warning =
+                |warning: &String| Note::Nvcc { target: target.name.clone(), warning: warning.clone() };
+            notes.extend(dry_run.warnings.iter().map(warning));
+            Some(dry_run)
+        }
+        Err(error) => {
+            notes.push(Note::WholeFile { target: target.name.clone(), line: error.line });
+            None
+        }
     }
 }
 

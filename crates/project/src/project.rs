@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, GpuPolicy};
+
+use crate::names;
 
 /// A project, whole and checked. Paths are relative to its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,4 +137,47 @@ pub enum Compression {
     Gzip,
     /// Smaller and faster; read by Docker 23, containerd 1.5, podman 1.6 and later.
     Zstd,
+}
+
+impl Project {
+    /// What the image is called: as the manifest says, or the project's name and version, made to fit OCI's grammar.
+    pub fn image_name(&self) -> String {
+        if let Some(name) = &self.image.name {
+            return name.clone();
+        }
+        let word = |text: &str, otherwise: &str| {
+            let word = names::image_word(text);
+            if word.is_empty() { otherwise.to_owned() } else { word }
+        };
+        let tag = word(self.version.as_deref().unwrap_or_default(), "latest");
+        format!("{}:{tag}", word(&self.name, "project"))
+    }
+
+    /// The programs, in order.
+    pub fn programs(&self) -> impl Iterator<Item = &BuildTarget> {
+        self.targets.iter().filter(|target| target.kind == TargetKind::Program)
+    }
+}
+
+impl Language {
+    /// What a file is written in, by its extension; `None` where it is no source.
+    pub fn of(path: &Utf8Path) -> Option<Self> {
+        match path.extension()? {
+            "cu" => Some(Self::Cuda),
+            "cpp" | "cc" | "cxx" | "C" => Some(Self::Cxx),
+            "c" => Some(Self::C),
+            _ => None,
+        }
+    }
+}
+
+impl Compression {
+    /// As the manifest spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
 }

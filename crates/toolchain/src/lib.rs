@@ -4,4 +4,7 @@
 
 pub mod choose;
 pub mod compiler;
+pub mod layout;
+pub mod release_file;
+pub mod stub;
 pub mod toolkit;

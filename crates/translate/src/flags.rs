@@ -7,6 +7,9 @@ use thiserror::Error;
 
 use crate::rules;
 
+/// The rule of flags that choose GPU architectures: what stands instead is known only once these are chosen.
+pub const GPU_RULE: &str = "CF2017";
+
 /// Whose flags they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -176,9 +179,8 @@ impl Translated {
     }
 
     fn drop_arch(&mut self, was: String) {
-        let why =
-            "is the ARM build's GPU choice; --gpu, `gpu` in cuferry.toml or the GPU that is here decide";
-        self.change(Scope::Device, "CF2017", was, String::new(), why);
+        let why = "is the ARM build's choice of GPUs; `--gpu`, cuferry.toml or the GPU that is here decide";
+        self.change(Scope::Device, GPU_RULE, was, String::new(), why);
     }
 }
 

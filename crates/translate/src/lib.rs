@@ -7,5 +7,5 @@ pub mod flags;
 pub mod rules;
 
 pub use flags::{
-    Change, Scope, TranslateError, Translated, translate_device, translate_host, translate_link,
+    Change, GPU_RULE, Scope, TranslateError, Translated, translate_device, translate_host, translate_link,
 };

@@ -1,0 +1,131 @@
+//! `cuferry rebuild`: the main job, from sources to an image.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use cuferry_exec::{CancelFlag, ExecError, Lock, Options, Summary};
+use cuferry_plan::{Plan, Settings};
+
+use crate::args::{Format, Rebuild};
+use crate::commands::plan;
+use crate::context::Context;
+use crate::failure::{Failure, Fault};
+use crate::image;
+use crate::progress::Display;
+use crate::project::{self, Loaded};
+use crate::{report, select};
+
+pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
+    let loaded = project::load(project::folder(&context.absolute(&args.selection.dir))?)?;
+    let folder = loaded.root.join("target/cuferry");
+    create(&folder)?;
+    let _lock = Lock::acquire(&folder).map_err(|error| Failure::new(Fault::Machine, error))?;
+    let selected = select::decide(context, &loaded, &args.selection)?;
+    let plan = plan::make(&loaded, &selected.settings)?;
+    report::heading(context, &loaded, &selected, &plan);
+    create(&loaded.root.join(&selected.settings.build_dir))?;
+    report::write_compile_commands(&loaded.root, &folder.join("compile_commands.json"), &plan)?;
+    let summary = execute(context, &loaded, &selected.settings, &plan, args)?;
+    if summary.cancelled {
+        return Err(interrupted());
+    }
+    let image = if args.no_image || !summary.is_success() {
+        None
+    } else {
+        image::write(context, &loaded, &selected, &plan, args.image.as_deref())?
+    };
+    match args.format {
+        Format::Text => report::text(&loaded, &plan, &summary, image.as_ref()),
+        Format::Json => {
+            println!("{:#}", report::rebuild_json(&loaded, &selected, &plan, &summary, image.as_ref()));
+        }
+    }
+    if summary.is_success() { Ok(()) } else { Err(build_failed(&summary)) }
+}
+
+fn build_failed(summary: &Summary) -> Failure {
+    let failed = summary.failed.len();
+    let skipped = summary.skipped.len() + summary.unfinished;
+    let message = format!(
+        "the build failed: {failed} failed, {skipped} not built for that reason, {} done",
+        summary.ran + summary.up_to_date
+    );
+    let help =
+        "the compiler's own words stand above; `--keep-going` builds all that does not depend on a failure";
+    Failure::say(Fault::Project, "build::failed", message, help)
+}
+
+pub(crate) fn interrupted() -> Failure {
+    let help = "nothing half-written was left; the next run goes on from here";
+    Failure::say(Fault::Interrupted, "build::interrupted", "interrupted", help)
+}
+
+fn create(folder: &Utf8Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let help = "check who owns the project's folder, and whether its disk is mounted read-only or full";
+        Failure::say(Fault::Machine, "build::folder", format!("cannot create `{folder}`: {error}"), help)
+    })
+}
+
+fn execute(
+    context: &Context,
+    loaded: &Loaded,
+    settings: &Settings,
+    plan: &Plan,
+    args: &Rebuild,
+) -> Result<Summary, Failure> {
+    let cancel = cancel_flag()?;
+    let cpus = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let state = loaded.root.join(&settings.build_dir).join("state");
+    let options = Options {
+        root: &loaded.root,
+        state: &state,
+        jobs: args.jobs.unwrap_or(cpus),
+        keep_going: args.keep_going,
+        cancel: &cancel,
+    };
+    let mut display = Display::new(context.live, plan.graph.len());
+    let result = cuferry_exec::run(&plan.graph, &options, &mut |event| display.observe(&plan.graph, &event));
+    display.finish();
+    result.map_err(exec_failure)
+}
+
+/// SIGINT and SIGTERM ask the build to stop; a second one ends the process at once.
+fn cancel_flag() -> Result<Arc<CancelFlag>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::say(
+            Fault::Machine,
+            "build::signals",
+            format!("cannot prepare for Ctrl-C: {error}"),
+            "raise the limit on open files (`ulimit -n`)",
+        )
+    };
+    let flag = Arc::new(CancelFlag::new().map_err(failed)?);
+    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    let mut arrived = signal_hook::iterator::Signals::new(signals).map_err(failed)?;
+    let watched = Arc::clone(&flag);
+    std::thread::spawn(move || {
+        for _ in &mut arrived {
+            if watched.is_cancelled() {
+                std::process::exit(i32::from(Fault::Interrupted.exit_code()));
+            }
+            watched.cancel();
+        }
+    });
+    Ok(flag)
+}
+
+fn exec_failure(error: ExecError) -> Failure {
+    let fault = match &error {
+        ExecError::MissingSources { .. } => Fault::Usage,
+        ExecError::Graph(_) | ExecError::Shape { .. } => Fault::Cuferry,
+        ExecError::Spawn { .. }
+        | ExecError::Watch { .. }
+        | ExecError::Read { .. }
+        | ExecError::Write { .. }
+        | ExecError::State { .. }
+        | ExecError::Prepare(_) => Fault::Machine,
+    };
+    Failure::new(fault, error)
+}

@@ -1,0 +1,144 @@
+//! A folder beside the destination where things are made before one rename puts them in place.
+//!
+//! It is locked while in use: what a killed run left behind is found by its name, seen to be unlocked, and removed.
+
+use std::fs::{self, File};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, RenameFlags, flock};
+
+use crate::file::{FileError, parent_of, sync_folder};
+
+/// Removed, with all that is still in it, when dropped.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    path: Utf8PathBuf,
+    /// Holds the lock.
+    _folder: File,
+}
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+impl Staging {
+    /// A fresh folder beside `destination`, on the same file system. Folders above are made where they lack.
+    pub(crate) fn beside(destination: &Utf8Path) -> Result<Self, FileError> {
+        let parent = parent_of(destination);
+        fs::create_dir_all(parent).map_err(FileError::when("create", parent))?;
+        let prefix = format!(".{}.cuferry-", destination.file_name().unwrap_or("image"));
+        sweep(parent, &prefix);
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("{prefix}{}-{number}", std::process::id()));
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                result => result.map_err(FileError::when("create", &path))?,
+            }
+            // Between these two steps another run may take the folder for a left-over: then make a new one.
+            if let Some(folder) = lock(&path) {
+                return Ok(Self { path, _folder: folder });
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What can't be removed now is swept by a later run.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Locks a folder, if nobody else does and it still lies at its path.
+fn lock(path: &Utf8Path) -> Option<File> {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = File::open(path).ok()?;
+    flock(&folder, FlockOperation::NonBlockingLockExclusive).ok()?;
+    let (opened, named) = (folder.metadata().ok()?, fs::metadata(path).ok()?);
+    ((opened.dev(), opened.ino()) == (named.dev(), named.ino())).then_some(folder)
+}
+
+/// Removes what killed runs left behind. Failures don't matter: it is only tidying.
+fn sweep(parent: &Utf8Path, prefix: &str) {
+    let Ok(entries) = parent.read_dir_utf8() else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().starts_with(prefix)) {
+        if let Some(_lock) = lock(entry.path()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Puts a file in the place of whatever file was there, in one step.
+pub(crate) fn replace_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(FileError::when("replace", to))?;
+    sync_folder(parent_of(to))
+}
+
+/// Puts a folder in the place of another one or of nothing, in one step where the file system can exchange two names;
+/// elsewhere there is an instant when the older folder has its name with `.old` only. What was there ends up at `from`.
+pub(crate) fn replace_folder(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
+    use rustix::fs::{CWD, renameat_with};
+    let error = || FileError::when("replace", to);
+    if fs::symlink_metadata(to).is_ok() {
+        match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::EXCHANGE) {
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                let old = Utf8PathBuf::from(format!("{to}.old"));
+                fs::rename(to, &old).and_then(|()| fs::rename(from, to)).map_err(error())?;
+                fs::rename(&old, from).map_err(error())?;
+            }
+            result => result.map_err(io::Error::from).map_err(error())?,
+        }
+    } else {
+        fs::rename(from, to).map_err(error())?;
+    }
+    sync_folder(parent_of(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        (folder, path)
+    }
+
+    fn names(folder: &Utf8Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn left_overs_go_and_living_ones_stay() {
+        let (_guard, folder) = scratch();
+        let destination = folder.join("image.tar");
+        fs::create_dir_all(folder.join(".image.tar.cuferry-1-1/blobs")).unwrap();
+        let first = Staging::beside(&destination).unwrap();
+        let second = Staging::beside(&destination).unwrap();
+        assert_eq!(names(&folder).len(), 2, "the left-over is gone, the living stay");
+        drop(first);
+        drop(second);
+        assert!(names(&folder).is_empty());
+    }
+
+    #[test]
+    fn folders_are_exchanged() {
+        let (_guard, folder) = scratch();
+        let (new, place) = (folder.join("new"), folder.join("place"));
+        for round in 0..2 {
+            fs::create_dir_all(&new).unwrap();
+            fs::write(new.join(format!("{round}")), "").unwrap();
+            replace_folder(&new, &place).unwrap();
+            assert_eq!(names(&place), [format!("{round}")]);
+        }
+        assert_eq!(names(&new), ["0"]);
+    }
+}
