@@ -1,1 +1,18 @@
-//! End-to-end tests: the built command, on real projects, with real tools.
+//! End-to-end tests: the built command, on real projects, with the machine's own compiler and linker.
+//!
+//! All but `real` use a toolkit of shell scripts (`toolkit/`), and need neither CUDA nor the network.
+
+mod gpu;
+mod host_compiler;
+mod image;
+mod incremental;
+mod init;
+mod interrupt;
+mod manifest;
+mod network;
+mod options;
+mod place;
+mod plan;
+mod project;
+mod real;
+mod report;

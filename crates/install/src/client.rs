@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(crate) struct Client<'a> {
     /// For the index's own server alone.
     authorization: Option<String>,
     backoff: Duration,
+    stopped: AtomicBool,
     report: &'a Report<'a>,
 }
 
@@ -77,6 +79,7 @@ impl<'a> Client<'a> {
             index,
             authorization,
             backoff: options.backoff,
+            stopped: AtomicBool::new(false),
             report,
         })
     }
@@ -152,7 +155,7 @@ impl<'a> Client<'a> {
                 Err(Failure::Lasting(error)) => return Err(error),
                 Err(Failure::Passing { cause, wait }) => (cause, wait),
             };
-            if attempts == ATTEMPTS || wait.is_some_and(|wait| wait > LONGEST_WAIT) {
+            if attempts == ATTEMPTS || self.is_stopped() || wait.is_some_and(|wait| wait > LONGEST_WAIT) {
                 return Err(InstallError::Network { url: url.to_string(), attempts, cause });
             }
             let wait = wait.unwrap_or(backoff).max(backoff);
@@ -161,6 +164,15 @@ impl<'a> Client<'a> {
             backoff *= 2;
         }
         unreachable!("the loop ends by returning")
+    }
+
+    /// Lets the transfers on other threads end soon: one has failed, so the rest is in vain.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     pub(crate) fn report(&self, progress: Progress<'_>) {

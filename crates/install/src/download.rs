@@ -77,6 +77,9 @@ pub(crate) fn download(
             if count == 0 {
                 break;
             }
+            if client.is_stopped() {
+                return Err(passing(&"another download failed"));
+            }
             hasher.update(&buffer[..count]);
             if hasher.length() > wheel.size {
                 return Err(wrong_size(hasher.length()).into());

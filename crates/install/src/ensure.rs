@@ -92,7 +92,7 @@ pub fn installed(data: &Utf8Path) -> Vec<Toolkit> {
 }
 
 /// The toolkit that was asked for, installed into the data folder if it is not there yet. Its tools run on the host
-/// that this program runs on. Several processes may ask at once.
+/// that this program runs on. Several processes may ask at once. `data` is an absolute path.
 pub fn ensure(
     data: &Utf8Path,
     request: &Request<'_>,
@@ -204,7 +204,8 @@ impl Plan<'_> {
         let unpacked = parallel::map(jobs, &work, |(pick, there)| {
             let path = self.download(pick);
             if let Some(client) = client.as_ref().filter(|_| !there) {
-                download::download(client, self.release.release, pick, &path)?;
+                download::download(client, self.release.release, pick, &path)
+                    .inspect_err(|_| client.stop())?;
             }
             report(Progress::Unpacking { package: &pick.package.name, host: pick.host });
             let at = self.data.package(pick);

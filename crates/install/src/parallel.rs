@@ -1,37 +1,43 @@
 //! Work on several things at a time; stops at the first failure.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// `work` on each of `items`, on up to `jobs` threads; the results in the order of the items. After a failure nothing
-/// new is begun, and the failure that stands first in that order is returned.
+/// new is begun, and the failure that came first is returned: later ones may only follow from it.
 pub(crate) fn map<T: Sync, R: Send, E: Send>(
     jobs: usize,
     items: &[T],
     work: impl Fn(&T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
     let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
-    let results: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let failure = Mutex::new(None);
+    let results: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
     thread::scope(|scope| {
         for _ in 0..jobs.clamp(1, items.len().max(1)) {
             scope.spawn(|| {
-                while !failed.load(Ordering::Relaxed) {
+                while lock(&failure).is_none() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(index) else { break };
-                    let result = work(item);
-                    failed.fetch_or(result.is_err(), Ordering::Relaxed);
-                    *results[index].lock().expect("no holder of this lock can panic") = Some(result);
+                    match work(item) {
+                        Ok(result) => *lock(&results[index]) = Some(result),
+                        Err(error) => _ = lock(&failure).get_or_insert(error),
+                    }
                 }
             });
         }
     });
-    // Items are begun in order: before the first failure, each has a result.
-    results
-        .into_iter()
-        .filter_map(|result| result.into_inner().expect("no holder of this lock can panic"))
-        .collect()
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let inner = |result: Mutex<Option<R>>| result.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(results.into_iter().filter_map(inner).collect())
+}
+
+/// No holder of these locks can panic, so none is ever poisoned.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -45,28 +45,33 @@ pub(crate) fn write_layer(
         let tar = write_tar(tree, epoch, Pieces::new(sender));
         let compressed = compressor.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // If the compressor failed, the tar failed only because nobody listened any more.
-        let (digest, size) = compressed?;
+        let packed = compressed?;
         let (diff_id, uncompressed_size) = tar?;
+        let (digest, size) = packed.unwrap_or((diff_id, uncompressed_size));
         Ok(LayerFacts { diff_id, digest, size, uncompressed_size })
     })
 }
 
+/// Digest and size of the blob; none where it is the tar itself, which is hashed already.
 fn compress(
     pieces: &Receiver<Vec<u8>>,
     compression: Compression,
     file: File,
     path: &Utf8Path,
-) -> Result<(Digest, u64), FileError> {
+) -> Result<Option<(Digest, u64)>, FileError> {
     let error = || FileError::when("write", path);
-    let mut encoder = Encoder::new(compression, HashingWriter::new(file)).map_err(error())?;
+    let hasher = (compression != Compression::None).then(Hasher::default);
+    let mut encoder = Encoder::new(compression, HashingWriter { inner: file, hasher }).map_err(error())?;
     for piece in pieces {
         encoder.piece(&piece).map_err(error())?;
     }
     let HashingWriter { inner: file, hasher } = encoder.finish().map_err(error())?;
     // Blobs never change: their name is their digest.
     file.set_permissions(fs::Permissions::from_mode(0o444)).and_then(|()| file.sync_all()).map_err(error())?;
-    let size = hasher.length();
-    Ok((hasher.finish(), size))
+    Ok(hasher.map(|hasher| {
+        let size = hasher.length();
+        (hasher.finish(), size)
+    }))
 }
 
 fn write_tar(tree: &Tree, epoch: u64, mut pieces: Pieces) -> Result<(Digest, u64), FileError> {
@@ -140,22 +145,18 @@ impl Write for Pieces {
     }
 }
 
-/// Hashes what it passes on.
+/// Hashes what it passes on, if that is wanted.
 struct HashingWriter<W> {
     inner: W,
-    hasher: Hasher,
-}
-
-impl<W> HashingWriter<W> {
-    fn new(inner: W) -> Self {
-        Self { inner, hasher: Hasher::default() }
-    }
+    hasher: Option<Hasher>,
 }
 
 impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[..count]);
+        }
         Ok(count)
     }
 

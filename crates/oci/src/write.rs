@@ -257,7 +257,14 @@ fn free_space(folder: &Utf8Path) -> u64 {
 }
 
 /// The blobs of the image: what has to be in the archive, by its digest.
-type Blobs = BTreeMap<Digest, Utf8PathBuf>;
+type Blobs = BTreeMap<Digest, Blob>;
+
+/// A file in the staging folder.
+struct Blob {
+    path: Utf8PathBuf,
+    /// Whether it was only found, and not made or checked just now.
+    found: bool,
+}
 
 struct Writing<'a> {
     plan: &'a ImagePlan,
@@ -288,7 +295,7 @@ impl Writing<'_> {
         for bytes in [&config, &manifest] {
             let path = blobs_folder.join(Digest::of(bytes).to_string());
             write_new(&path, bytes)?;
-            blobs.insert(Digest::of(bytes), path);
+            blobs.insert(Digest::of(bytes), Blob { path, found: false });
         }
         let mut documents = BTreeMap::from([
             ("index.json", index_json(self.plan, &manifest)),
@@ -342,7 +349,7 @@ impl Writing<'_> {
             if !blobs.contains_key(&cached.facts.digest) {
                 link_or_copy(&cached.blob, &place)?;
             }
-            blobs.insert(cached.facts.digest, place);
+            blobs.entry(cached.facts.digest).or_insert(Blob { path: place, found: true });
             cached.facts
         } else {
             let temporary = folder.join("layer");
@@ -352,7 +359,7 @@ impl Writing<'_> {
             if let Some((cache, key)) = cache {
                 cache.keep(key, &facts, &place)?;
             }
-            blobs.insert(facts.digest, place);
+            blobs.insert(facts.digest, Blob { path: place, found: false });
             facts
         };
         Ok(WrittenLayer {
@@ -381,15 +388,19 @@ impl Writing<'_> {
         for folder in ["blobs", "blobs/sha256"] {
             file.write_all(&head(folder, Kind::Directory, 0o755)).map_err(failed())?;
         }
-        for (digest, blob) in blobs {
-            let reader = File::open(blob).map_err(FileError::when("read", blob))?;
+        for (digest, Blob { path: blob, found }) in blobs {
+            let mut reader = File::open(blob).map_err(FileError::when("read", blob))?;
             let size = reader.metadata().map_err(FileError::when("read", blob))?.len();
             file.write_all(&head(&blob_name(*digest), Kind::File { size }, 0o644)).map_err(failed())?;
-            let copied = copy_checked(reader, &mut file, *digest, blob, path);
-            if let (Err(WriteImageError::Damaged { .. }), Some(cache)) = (&copied, self.cache) {
-                cache.forget(*digest);
+            if *found {
+                let copied = copy_checked(reader, &mut file, *digest, blob, path);
+                if let (Err(WriteImageError::Damaged { .. }), Some(cache)) = (&copied, self.cache) {
+                    cache.forget(*digest);
+                }
+                copied?;
+            } else {
+                io::copy(&mut reader, &mut file).map_err(failed())?;
             }
-            copied?;
             file.write_all(&END[..padding(size)]).map_err(failed())?;
         }
         for (name, bytes) in documents {
@@ -417,7 +428,7 @@ fn base_layer(
         let reader = layer.blob.open()?;
         copy_checked(reader, &mut file, layer.digest, &layer.blob.path, &place)?;
         file.sync_all().map_err(FileError::when("write", &place))?;
-        entry.insert(place);
+        entry.insert(Blob { path: place, found: false });
     }
     Ok(WrittenLayer {
         name: "base".to_owned(),

@@ -366,6 +366,29 @@ fn lasting_faults_end_the_run() {
 }
 
 #[test]
+fn a_failure_ends_the_other_downloads() {
+    let (release, folder) = (Release::new(), Folder::new());
+    let answer = release.answer();
+    let server = Server::start(move |asked| {
+        let mut good = answer(asked);
+        if asked.path.contains("nvcc-") {
+            good.status = 404;
+        } else if asked.path.starts_with("/files/") {
+            // Half of it, and then silence for longer than the whole test may take.
+            good.cut = Some(good.body.len() / 2);
+            good.stall = Duration::from_mins(1);
+        }
+        good
+    });
+    let options = Options { stall: Duration::from_secs(1), jobs: 8, ..options(&server) };
+    let error =
+        ensure(folder.path(), &release.request(&["cublas".to_owned()]), &options, &quiet).unwrap_err();
+    assert!(error.to_string().ends_with("answers with status 404"), "{error}");
+    let cublas = server.paths().into_iter().filter(|path| path.starts_with("/files/nvidia_cublas"));
+    assert!(cublas.count() <= 2, "no second attempt");
+}
+
+#[test]
 fn an_index_without_the_wheel_is_named() {
     let (release, folder) = (Release::new(), Folder::new());
     let server = Server::start(|_| Answer::new(200, JSON, r#"{"files": []}"#));

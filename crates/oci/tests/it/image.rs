@@ -349,6 +349,24 @@ fn a_base_brings_its_own_glibc() {
 }
 
 #[test]
+fn a_base_without_glibc_brings_nothing() {
+    if !has_compiler(HOST) {
+        return;
+    }
+    let (_guard, folder) = scratch();
+    let sample = Sample::build(HOST, &folder.join("build"));
+    // As Alpine has it: the right name and the right bytes will not do, for they are linked to another libc.
+    let closure = sample.closure();
+    let library = closure.libraries.iter().find(|library| library.name == "libstdc++.so.6").unwrap();
+    let base = plan(vec![Entry::file("/usr/lib/libstdc++.so.6".parse().unwrap(), &library.source, false)]);
+    let base = write(&base, &layout(folder.join("base")), None);
+    let base = Base::read(&base.path, HOST).unwrap();
+    let assembly = sample.assembly(Some(&base));
+    assert!(assembly.from_base.is_empty());
+    assert_eq!(assembly.layers, sample.assembly(None).layers);
+}
+
+#[test]
 fn files_follow_the_links_of_the_base() {
     let (_guard, folder) = scratch();
     let base = plan(vec![
