@@ -23,7 +23,7 @@ fn an_architecture_that_the_toolkit_dropped() {
     insta::assert_snapshot!(error("sm_50", 2), @"
     gpu::not_in_toolkit
 
-      × CUDA 13.5 cannot build for `sm_50`
+      × CUDA 13.0 cannot build for `sm_50`
       help: it was dropped after CUDA 12.9: install CUDA 10.2 to 12.9 and set `CUDA_HOME`, or name a newer
             architecture
     ");

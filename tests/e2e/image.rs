@@ -68,7 +68,6 @@ fn the_same_sources_give_the_same_image() {
     assert_ne!(first["layers"].as_array().unwrap().last(), third["layers"].as_array().unwrap().last());
 }
 
-/// A library alone has nothing to start.
 #[test]
 fn a_failed_build_writes_no_image() {
     let project = TestProject::with_sources().file("other.cpp", "int other( { }\n");

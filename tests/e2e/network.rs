@@ -101,8 +101,8 @@ fn answer(mut stream: TcpStream, wheels: &[(String, u64)]) -> std::io::Result<()
         stream.write_all(head("application/octet-stream", *size).as_bytes())?;
         std::io::copy(&mut std::io::Read::take(std::io::repeat(0), *size), &mut stream)?;
     } else {
-        let links = wheels.iter().map(|(name, _)| format!("<a href=\"/wheels/{name}\">{name}</a>\n"));
-        let page: String = links.collect();
+        let anchors = wheels.iter().map(|(name, _)| format!("<a href=\"/wheels/{name}\">{name}</a>\n"));
+        let page: String = anchors.collect();
         stream.write_all(head("text/html", page.len() as u64).as_bytes())?;
         stream.write_all(page.as_bytes())?;
     }

@@ -34,8 +34,8 @@ fn a_file_in_the_way_of_the_build() {
     insta::assert_snapshot!(project.run(["rebuild"]).expect(3).error(), @"
     build::folder
 
-      × cannot create `[TEMP]/project/target/cuferry`: Not a directory (os error 20)
-      help: check who owns the project's folder, and whether its disk is mounted read-only or full
+      × cannot create the folder `[TEMP]/project/target/cuferry`: Not a directory (os error 20)
+      help: something that is no folder lies in its way: remove it, or name another place
     ");
 }
 
@@ -43,10 +43,10 @@ fn a_file_in_the_way_of_the_build() {
 fn a_file_in_the_way_of_the_image() {
     let project = TestProject::with_sources().file("out", "a file\n");
     insta::assert_snapshot!(project.run(["rebuild", "--image", "out/three.tar"]).expect(3).error(), @"
-    image::folder
+    build::folder
 
-      × cannot create `[TEMP]/project/out`: File exists (os error 17)
-      help: name another place for the image with `--image`
+      × cannot create the folder `[TEMP]/project/out`: File exists (os error 17)
+      help: something that is no folder lies in its way: remove it, or name another place
     ");
 }
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::process::{cargo, root};
+use crate::process::cargo;
 
 struct Task {
     name: &'static str,
@@ -33,7 +33,11 @@ const TASKS: &[Task] = &[
     Task { name: "ci", run: ci, help: "everything CI runs, in CI's order" },
     Task { name: "test", run: test, help: "unit tests and end-to-end tests" },
     Task { name: "tidy", run: tidy::tidy, help: "layers, file headers" },
-    Task { name: "bless", run: bless, help: "rewrite the snapshots that tests compare with" },
+    Task {
+        name: "bless",
+        run: bless,
+        help: "rewrite the snapshots that tests compare with (those inside sources need `cargo insta accept` after it)",
+    },
     Task { name: "bench", run: bench::bench, help: "measure builds and images against named peers" },
     Task {
         name: "gpu-bundle",
@@ -69,7 +73,7 @@ fn main() -> ExitCode {
 fn rebuild(args: &[String]) -> Result<()> {
     setup::ensure_compiler()?;
     cargo(&["build", "--release", "--locked", "--package", "cuferry", "--quiet"])?;
-    let program = root().join("target/release/cuferry");
+    let program = process::release_binary();
     let mut words = vec!["rebuild".to_owned()];
     words.extend(args.iter().cloned());
     process::speak(&program, &words)

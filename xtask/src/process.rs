@@ -76,9 +76,11 @@ pub(crate) fn answers(program: &str, question: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Where a build's files are: `target/` or what cargo was told.
+/// The command as `cargo build --release` leaves it.
+#[expect(clippy::disallowed_methods, reason = "cargo itself takes its output folder from there")]
 pub(crate) fn release_binary() -> PathBuf {
-    root().join("target/release/cuferry")
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(target).join("release/cuferry")
 }
 
 fn run(mut command: Command, what: &str, speaks_for_itself: bool) -> Result<()> {

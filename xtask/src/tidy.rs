@@ -16,7 +16,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("project", 1, &["arch"]),
     ("toolchain", 1, &["arch", "digest"]),
     ("graph", 1, &["digest"]),
-    ("translate", 2, &["arch"]),
+    ("translate", 1, &["arch"]),
     ("plan", 2, &["arch", "digest", "graph", "project", "toolchain", "translate"]),
     ("machine", 3, &["arch", "toolchain"]),
     ("install", 3, &["arch", "digest", "toolchain"]),

@@ -115,6 +115,9 @@ pub(crate) struct Init {
     /// The project's folder
     #[arg(default_value = ".", value_name = "DIR")]
     pub(crate) dir: Utf8PathBuf,
+    /// The source that holds `main`, where several do
+    #[arg(long, value_name = "FILE")]
+    pub(crate) main: Option<Utf8PathBuf>,
     /// Print the manifest instead of writing it
     #[arg(long)]
     pub(crate) stdout: bool,

@@ -14,6 +14,7 @@ use cuferry_plan::{Plan, Product};
 use cuferry_project::project::{self, TargetKind};
 use serde_json::{Value, json};
 
+use crate::commands::rebuild::create;
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::project::Loaded;
@@ -49,10 +50,7 @@ pub(crate) fn write(
     }
     let destination = destination(context, loaded, selected, path);
     if let Some(folder) = destination.path().parent() {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            let help = "name another place for the image with `--image`";
-            Failure::say(Fault::Machine, "image::folder", format!("cannot create `{folder}`: {error}"), help)
-        })?;
+        create(folder)?;
     }
     let host = selected.settings.host;
     let base = loaded.project.image.base.as_ref().map(|path| Base::read(&loaded.root.join(path), host));

@@ -37,10 +37,11 @@ impl Display {
             Event::UpToDate { .. } => self.done += 1,
             Event::Skipped { id } => {
                 self.done += 1;
-                self.line(&format!(
-                    "skipped: {}, because something that it needs failed",
-                    name(graph.action(id))
-                ));
+                let action = graph.action(id);
+                // The steps after a failed one go without saying.
+                if matches!(action.kind, ActionKind::Archive | ActionKind::Link) {
+                    self.line(&format!("skipped: {}, because something that it needs failed", name(action)));
+                }
             }
             Event::Finished { id, outcome, output, duration } => {
                 self.running.remove(&id);

@@ -50,7 +50,7 @@ pub(crate) fn load(root: Utf8PathBuf) -> Result<Loaded, Failure> {
             Ok(Loaded { project, root, guesses: Vec::new(), inferred: false })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let inferred = infer(&root, &files)?;
+            let inferred = infer(&root, &files, None)?;
             let guesses = inferred.notes.iter().map(ToString::to_string).collect();
             Ok(Loaded { project: inferred.project, root, guesses, inferred: true })
         }
@@ -66,15 +66,19 @@ pub(crate) fn load(root: Utf8PathBuf) -> Result<Loaded, Failure> {
     }
 }
 
-/// What a folder of sources seems to be.
-pub(crate) fn infer(root: &Utf8Path, files: &FileTree) -> Result<Inferred, Failure> {
+/// What a folder of sources seems to be; `main` names the program where it holds several.
+pub(crate) fn infer(root: &Utf8Path, files: &FileTree, main: Option<&Utf8Path>) -> Result<Inferred, Failure> {
     let name = root.file_name().unwrap_or("project");
     let read = |path: &Utf8Path| {
         let path = root.join(path);
         // Sources are text of a few hundred kilobytes at most: a bigger file under such a name is data.
         if path.metadata()?.len() > 8 << 20 { Ok(Vec::new()) } else { std::fs::read(&path) }
     };
-    inference::infer(name, files, &read).map_err(|error| Failure::new(Fault::Usage, error))
+    let inferred = match main {
+        Some(main) => inference::infer_from_main(name, files, &read, main),
+        None => inference::infer(name, files, &read),
+    };
+    inferred.map_err(|error| Failure::new(Fault::Usage, error))
 }
 
 /// Every file of the project, without what tools have written.

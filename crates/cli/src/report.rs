@@ -71,6 +71,9 @@ fn change_text(change: &Change) -> String {
 fn plan_note(note: &Note) -> String {
     match note {
         Note::Nvcc { target, warning } => format!("{target}: {warning}"),
+        Note::LineTable { target, flag } => format!(
+            "{target}: {flag} makes ptxas write the sources' modification times into the device code, so two checkouts give two digests"
+        ),
         Note::WholeFile { target, line } => format!(
             "{target}: nvcc's steps were not understood (`{line}`), so nvcc compiles each file as one step, and the objects may differ between checkouts"
         ),

@@ -132,7 +132,10 @@ fn toolkit(
     }
     let fits = |release| select(input, release).map(drop).map_err(|error| explain(&error));
     let choice = choose_toolkit(&candidates, wanted, release_file::known(), fits).map_err(|error| {
-        let refused = wanted.map_or_else(|| select(input, newest), |release| select(input, release));
+        // The toolkit to speak of: the one asked for, the first one here, or the one that would be fetched.
+        let spoken = wanted.or_else(|| candidates.first().map(|toolkit| toolkit.release));
+        let spoken = spoken.or_else(|| release_file::known().iter().map(|file| file.release).min());
+        let refused = select(input, spoken.unwrap_or(newest));
         match refused {
             Err(error) => select_failure(&error, gpus),
             Ok(_) => Failure::new(Fault::Machine, error),

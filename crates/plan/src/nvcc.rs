@@ -146,7 +146,7 @@ impl DryRun {
         }
     }
 
-    /// The steps for one source. The first file of the list is to be written, not run: see [`module_id`].
+    /// The steps for one source, which read the file of [`Self::module_id`].
     pub fn instantiate(&self, instance: &Instance<'_>) -> Vec<Step> {
         let names = Names::new(instance);
         let step = |template: &Template| {

@@ -16,6 +16,9 @@ use thiserror::Error;
 use crate::nvcc::{self, DryRun, Instance};
 use crate::{CompileCommand, Settings};
 
+/// Flags of nvcc that make ptxas write line tables.
+const LINE_TABLE_FLAGS: [&str; 4] = ["-lineinfo", "--generate-line-info", "-G", "--device-debug"];
+
 /// A project that cannot be planned.
 #[derive(Debug, Error, Diagnostic)]
 pub enum PlanError {
@@ -57,6 +60,14 @@ pub enum Note {
         target: String,
         /// nvcc's words.
         warning: String,
+    },
+    /// ptxas writes the modification times of sources into the line tables that the flags ask for, so that two
+    /// checkouts differ.
+    LineTable {
+        /// Whose flags.
+        target: String,
+        /// The flag that asks for line tables.
+        flag: String,
     },
     /// nvcc's steps could not be planned: nvcc is used as one step, and its objects are not reproducible.
     WholeFile {
@@ -236,6 +247,10 @@ impl Prepared<'_> {
             compile_commands: Vec::new(),
         };
         for (target, flags) in self.project.targets.iter().zip(&self.flags) {
+            let line_table = flags.device.iter().find(|flag| LINE_TABLE_FLAGS.contains(&flag.as_str()));
+            if let Some(flag) = line_table.filter(|_| has_cuda(target)) {
+                plan.notes.push(Note::LineTable { target: target.name.clone(), flag: flag.clone() });
+            }
             let dry_run =
                 has_cuda(target).then(|| read_dry_run(target, flags, answers, &mut plan.notes)).flatten();
             let mut objects = Vec::new();

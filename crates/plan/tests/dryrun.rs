@@ -17,7 +17,9 @@ fn instance<'a>(source: &'a str, target: &'a str) -> Instance<'a> {
 
 /// One line a step: kind, architecture, files read and written.
 fn steps(text: &str) -> String {
-    let steps = DryRun::parse(text).unwrap().instantiate(&instance("src/blur.cu", "app"));
+    let steps = DryRun::parse(text)
+        .expect("a real dry run is understood")
+        .instantiate(&instance("src/blur.cu", "app"));
     let line = |step: &cuferry_plan::nvcc::Step| {
         let names = |paths: &[camino::Utf8PathBuf]| {
             paths.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(" ")
@@ -87,12 +89,11 @@ fn an_unknown_tool_is_refused_by_its_line() {
 fn a_missing_step_is_refused() {
     let lines: Vec<&str> = TWO_ARCHS.lines().collect();
     for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("cuferry-")) {
-        let text: String = lines
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != number)
-            .map(|(_, line)| format!("{line}\n"))
-            .collect();
+        let others = lines.iter().enumerate().filter(|(other, _)| *other != number);
+        let text = others.map(|(_, line)| *line).collect::<Vec<_>>().join(
+            "
+",
+        );
         let check_only = line.contains("Filter Dependencies");
         assert_eq!(DryRun::parse(&text).is_ok(), check_only, "without `{line}`");
     }

@@ -175,6 +175,14 @@ fn two_targets_that_write_one_file_are_refused() {
 }
 
 #[test]
+fn line_tables_hold_times_and_that_is_said() {
+    let mut program = target("app", TargetKind::Program, &["a.cu"]);
+    program.device_flags = vec!["-lineinfo".to_owned()];
+    let plan = plan(&project(vec![program]), &settings(), DRY_RUN).unwrap();
+    assert_eq!(plan.notes, [Note::LineTable { target: "app".to_owned(), flag: "-lineinfo".to_owned() }]);
+}
+
+#[test]
 fn an_unreadable_flag_names_its_target() {
     let mut program = target("app", TargetKind::Program, &["a.cu"]);
     program.device_flags = vec!["-gencode".to_owned(), "sm_87".to_owned()];

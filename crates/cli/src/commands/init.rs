@@ -16,7 +16,7 @@ pub(crate) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
         let help = "edit it, or replace it with `--force`; `--stdout` only prints what would be written";
         return Err(Failure::say(Fault::Usage, "init::exists", format!("`{path}` is there already"), help));
     }
-    let inferred = project::infer(&root, &project::list(&root)?)?;
+    let inferred = project::infer(&root, &project::list(&root)?, args.main.as_deref())?;
     let text = to_toml(&inferred);
     if args.stdout {
         print!("{text}");

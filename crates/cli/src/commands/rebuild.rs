@@ -1,5 +1,6 @@
 //! `cuferry rebuild`: the main job, from sources to an image.
 
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -61,10 +62,21 @@ pub(crate) fn interrupted() -> Failure {
     Failure::say(Fault::Interrupted, "build::interrupted", "interrupted", help)
 }
 
-fn create(folder: &Utf8Path) -> Result<(), Failure> {
+/// Creates a folder that a build needs.
+pub(crate) fn create(folder: &Utf8Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| {
-        let help = "check who owns the project's folder, and whether its disk is mounted read-only or full";
-        Failure::say(Fault::Machine, "build::folder", format!("cannot create `{folder}`: {error}"), help)
+        let in_the_way = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory);
+        let help = if in_the_way {
+            "something that is no folder lies in its way: remove it, or name another place"
+        } else {
+            "check who owns the folder above it, and whether its disk is mounted read-only or full"
+        };
+        Failure::say(
+            Fault::Machine,
+            "build::folder",
+            format!("cannot create the folder `{folder}`: {error}"),
+            help,
+        )
     })
 }
 

@@ -12,7 +12,7 @@ pub(super) enum Wanted {
 }
 
 /// By the header's name as `#include` writes it; a name that ends in `/` stands for all headers of that folder.
-/// `curand_kernel.h`, `cuComplex.h` and NVTX 3 are absent: they are headers only.
+/// `cuComplex.h` and NVTX 3 are absent: they are headers that come with every toolkit.
 const HEADERS: &[(&str, &[Wanted])] = &[
     ("cublas.h", &[Wanted::Cuda("cublas")]),
     ("cublas_v2.h", &[Wanted::Cuda("cublas")]),
@@ -22,6 +22,8 @@ const HEADERS: &[(&str, &[Wanted])] = &[
     ("cufftXt.h", &[Wanted::Cuda("cufft")]),
     ("cufftw.h", &[Wanted::Cuda("cufftw")]),
     ("curand.h", &[Wanted::Cuda("curand")]),
+    // Headers only, but they come in the library's own package.
+    ("curand_kernel.h", &[Wanted::Cuda("curand")]),
     ("cusparse.h", &[Wanted::Cuda("cusparse")]),
     ("cusparse_v2.h", &[Wanted::Cuda("cusparse")]),
     ("cusolverDn.h", &[Wanted::Cuda("cusolver")]),
