@@ -10,7 +10,7 @@ use cuferry_machine::{compiler, pkg_config, toolkit as found};
 use cuferry_plan::{PkgConfigFlags, PlanError, Settings, Toolchain};
 use cuferry_project::Project;
 use cuferry_toolchain::choose::{Chosen, CompilerError, Why, choose_compiler, choose_toolkit};
-use cuferry_toolchain::compiler::HostCompiler;
+use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::release_file;
 use cuferry_toolchain::toolkit::Toolkit;
 
@@ -160,7 +160,14 @@ fn host_compiler(
     release: CudaRelease,
 ) -> Result<HostCompiler, Failure> {
     let wanted = args.compiler.as_deref().or(project.host_compiler.as_deref());
-    let candidates = compiler::find(&context.environment, args.host, wanted);
+    if wanted.is_none() {
+        // g++ is taken where one fits: clang, which answers slowly, need not be asked then.
+        let candidates = compiler::find(&context.environment, args.host, None, &[Family::Gcc]);
+        if let Ok(compiler) = choose_compiler(&candidates, release, args.host, None) {
+            return Ok(compiler.clone());
+        }
+    }
+    let candidates = compiler::find(&context.environment, args.host, wanted, &Family::ALL);
     // A name on PATH that leads to a compiler known under another name is the same compiler.
     let real =
         wanted.and_then(|name| context.environment.find(name)).and_then(|path| path.canonicalize_utf8().ok());

@@ -5,17 +5,30 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::Host;
 use cuferry_toolchain::compiler::{CompilerVersion, Family, HostCompiler};
+use cuferry_toolchain::path::normalize;
 
 use crate::{Environment, probe};
 
-/// Every g++ and clang++ on `PATH` that compiles for `host`: plain, with a version (`g++-12`), with the GNU triple.
-/// In the order of `PATH`, then by name. `also` is a name or path to look at first.
-pub fn find(environment: &Environment, host: Host, also: Option<&str>) -> Vec<HostCompiler> {
+/// Every compiler of `families` on `PATH` that compiles for `host`: plain, with a version (`g++-12`), with the GNU triple.
+/// In the order of `PATH`, then by name. `also` is a name or path to look at first, whatever its family.
+///
+/// Each is asked for its version, which takes clang some 100 ms: name the families that matter.
+pub fn find(
+    environment: &Environment,
+    host: Host,
+    also: Option<&str>,
+    families: &[Family],
+) -> Vec<HostCompiler> {
     let mut paths: Vec<Utf8PathBuf> = also.and_then(|name| environment.find(name)).into_iter().collect();
     for folder in environment.path() {
         let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
         let names: BTreeSet<String> = entries.map(|entry| entry.file_name().to_owned()).collect();
-        paths.extend(names.iter().filter(|name| is_compiler(name, host)).map(|name| folder.join(name)));
+        paths.extend(
+            names
+                .iter()
+                .filter(|name| family(name, host).is_some_and(|family| families.contains(&family)))
+                .map(|name| folder.join(name)),
+        );
     }
     let mut found: Vec<HostCompiler> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -29,13 +42,16 @@ pub fn find(environment: &Environment, host: Host, also: Option<&str>) -> Vec<Ho
     found
 }
 
-fn is_compiler(name: &str, host: Host) -> bool {
+/// What a file of this name should be, if it is a compiler for `host`.
+fn family(name: &str, host: Host) -> Option<Family> {
     let own = name.strip_prefix(host.gnu_triple()).and_then(|rest| rest.strip_prefix('-'));
     let plain = if host == Host::of_this_program() { Some(name) } else { None };
-    own.or(plain).is_some_and(|name| {
-        let version = name.strip_prefix("clang++").or_else(|| name.strip_prefix("g++"));
-        version.is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_number))
-    })
+    let name = own.or(plain)?;
+    let (family, version) = match name.strip_prefix("clang++") {
+        Some(version) => (Family::Clang, version),
+        None => (Family::Gcc, name.strip_prefix("g++")?),
+    };
+    (version.is_empty() || version.strip_prefix('-').is_some_and(is_number)).then_some(family)
 }
 
 fn is_number(text: &str) -> bool {
@@ -85,18 +101,6 @@ fn search_folders(text: &str) -> Vec<Utf8PathBuf> {
     folders.map(|folder| normalize(Utf8Path::new(folder))).collect()
 }
 
-fn normalize(path: &Utf8Path) -> Utf8PathBuf {
-    let mut normal = Utf8PathBuf::new();
-    for component in path.components() {
-        if component.as_str() == ".." {
-            normal.pop();
-        } else {
-            normal.push(component);
-        }
-    }
-    normal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,13 +112,16 @@ mod tests {
             Host::Aarch64 => (Host::Aarch64, Host::X86_64),
         };
         for name in ["g++", "g++-12", "clang++", "clang++-19"] {
-            assert!(is_compiler(name, native), "{name}");
-            assert!(!is_compiler(name, cross), "{name}");
+            assert!(family(name, native).is_some(), "{name}");
+            assert!(family(name, cross).is_none(), "{name}");
             let with_triple = format!("{}-{name}", cross.gnu_triple());
-            assert!(is_compiler(&with_triple, cross) && !is_compiler(&with_triple, native), "{with_triple}");
+            assert!(
+                family(&with_triple, cross).is_some() && family(&with_triple, native).is_none(),
+                "{with_triple}"
+            );
         }
         for name in ["gcc", "g++-x", "g++12", "xg++", "clang", "clang++-", "c++filt", "g++-12-12"] {
-            assert!(!is_compiler(name, native), "{name}");
+            assert!(family(name, native).is_none(), "{name}");
         }
     }
 

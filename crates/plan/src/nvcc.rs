@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_digest::Digest;
 use cuferry_graph::ActionKind;
+use cuferry_toolchain::path::normalize;
 use thiserror::Error;
 
 /// The source that a dry run is asked to compile. It need not exist.
@@ -282,19 +283,6 @@ fn shorten(line: &str) -> String {
     } else {
         line.chars().take(160).chain(['…']).collect()
     }
-}
-
-/// `bin/../nvvm` to `nvvm`: the same file under one name.
-fn normalize(path: &Utf8Path) -> Utf8PathBuf {
-    let mut normal = Utf8PathBuf::new();
-    for component in path.components() {
-        if component.as_str() == ".." {
-            normal.pop();
-        } else {
-            normal.push(component);
-        }
-    }
-    normal
 }
 
 /// The names that take the template's place.

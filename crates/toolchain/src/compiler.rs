@@ -27,6 +27,11 @@ pub enum Family {
     Clang,
 }
 
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Gcc, Self::Clang];
+}
+
 /// `12.2.0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CompilerVersion {

@@ -5,6 +5,7 @@
 pub mod choose;
 pub mod compiler;
 pub mod layout;
+pub mod path;
 pub mod release_file;
 pub mod stub;
 pub mod toolkit;

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host, table};
 use cuferry_install::{InstallError, Options, Progress, Request, ensure, ensure_libraries, installed, lock};
 use cuferry_machine::{compiler, toolkit as found};
+use cuferry_toolchain::compiler::Family;
 use cuferry_toolchain::release_file::{self, PickError, ReleaseFile};
 use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -116,8 +117,10 @@ fn options(context: &Context, offline: bool) -> Options {
 fn list(context: &Context, format: Format) {
     let mut here = found::find(&context.environment);
     here.extend(installed(&context.data_dir()));
-    let compilers: Vec<_> =
-        Host::ALL.iter().flat_map(|host| compiler::find(&context.environment, *host, None)).collect();
+    let compilers: Vec<_> = Host::ALL
+        .iter()
+        .flat_map(|host| compiler::find(&context.environment, *host, None, &Family::ALL))
+        .collect();
     if format == Format::Json {
         let here = here.iter().map(|toolkit| {
             json!({ "release": toolkit.release.to_string(), "root": toolkit.root, "origin": origin(&toolkit.origin), "identity": toolkit.identity })
