@@ -1,5 +1,5 @@
 //! The chores of this workspace. The list below is the help; CI is one line: `cargo xtask ci`.
-#![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who runs it")]
 
 mod bench;
 mod gpu;
@@ -72,6 +72,7 @@ fn main() -> ExitCode {
 /// `cargo xtask rebuild [DIR] [options]`: the main job, from a bare machine.
 fn rebuild(args: &[String]) -> Result<()> {
     setup::ensure_compiler()?;
+    eprintln!("xtask: building cuferry (the first time takes a few minutes)");
     cargo(&["build", "--release", "--locked", "--package", "cuferry", "--quiet"])?;
     let program = process::release_binary();
     let mut words = vec!["rebuild".to_owned()];
