@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::commands::rebuild::create;
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
+use crate::interrupt::Interrupts;
 use crate::project::Loaded;
 use crate::select::Selected;
 
@@ -41,6 +42,7 @@ pub(crate) fn write(
     selected: &Selected,
     plan: &Plan,
     path: Option<&Utf8Path>,
+    interrupts: &Interrupts,
 ) -> Result<Option<Image>, Failure> {
     let shipped: Vec<&Product> =
         plan.products.iter().filter(|product| product.kind != TargetKind::StaticLibrary).collect();
@@ -73,6 +75,7 @@ pub(crate) fn write(
         epoch: context.epoch(),
         compression: compression(loaded, &destination),
     };
+    interrupts.writes_image(destination.path());
     // The cache saves time only: without it the image is the same.
     let cache = LayerCache::open(&context.cache_dir().join("layers")).ok();
     let written = write_image(&image, &destination, cache.as_ref()).map_err(write_failure)?;

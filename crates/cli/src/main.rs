@@ -6,6 +6,7 @@ mod commands;
 mod context;
 mod failure;
 mod image;
+mod interrupt;
 mod progress;
 mod project;
 mod report;

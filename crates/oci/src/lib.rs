@@ -38,5 +38,6 @@ pub use image::{ImageConfig, ImagePlan, WrittenLayer};
 pub use libraries::is_driver_library;
 pub use name::{ImageName, ImageNameError};
 pub use path::{ImagePath, ImagePathError};
+pub use staging::abandon;
 pub use tar::read::{TarError, TarErrorKind};
 pub use write::{Destination, WriteImageError, WrittenImage, write_image};

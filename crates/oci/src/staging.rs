@@ -26,7 +26,7 @@ impl Staging {
     pub(crate) fn beside(destination: &Utf8Path) -> Result<Self, FileError> {
         let parent = parent_of(destination);
         fs::create_dir_all(parent).map_err(FileError::when("create", parent))?;
-        let prefix = format!(".{}.cuferry-", destination.file_name().unwrap_or("image"));
+        let prefix = prefix(destination);
         sweep(parent, &prefix);
         loop {
             let number = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -73,6 +73,21 @@ fn sweep(parent: &Utf8Path, prefix: &str) {
     }
 }
 
+/// Removes what this process has made so far for an image at `destination`: for a process that is about to end while
+/// another of its threads writes there. The image that was there before stays.
+pub fn abandon(destination: &Utf8Path) {
+    let Ok(entries) = parent_of(destination).read_dir_utf8() else { return };
+    let prefix = format!("{}{}-", prefix(destination), std::process::id());
+    for entry in entries.flatten().filter(|entry| entry.file_name().starts_with(&prefix)) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+/// What the names of all staging folders for `destination` begin with; a process id follows.
+fn prefix(destination: &Utf8Path) -> String {
+    format!(".{}.cuferry-", destination.file_name().unwrap_or("image"))
+}
+
 /// Puts a file in the place of whatever file was there, in one step.
 pub(crate) fn replace_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
     fs::rename(from, to).map_err(FileError::when("replace", to))?;
@@ -114,6 +129,16 @@ mod tests {
             folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_this_process_makes_can_be_abandoned() {
+        let (_folder, path) = scratch();
+        let staging = Staging::beside(&path.join("image.tar")).unwrap();
+        fs::write(staging.path().join("half"), "half").unwrap();
+        fs::create_dir(path.join(".image.tar.cuferry-0-0")).unwrap();
+        abandon(&path.join("image.tar"));
+        assert_eq!(names(&path), [".image.tar.cuferry-0-0"], "another process's stays");
     }
 
     #[test]

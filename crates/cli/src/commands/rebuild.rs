@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use camino::Utf8Path;
 use cuferry_exec::{CancelFlag, ExecError, Lock, Options, Summary};
@@ -13,6 +12,7 @@ use crate::commands::plan;
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::image;
+use crate::interrupt::Interrupts;
 use crate::progress::Display;
 use crate::project::{self, Loaded};
 use crate::{report, select};
@@ -27,14 +27,15 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
     report::heading(context, &loaded, &selected, &plan);
     create(&loaded.root.join(&selected.settings.build_dir))?;
     report::write_compile_commands(&loaded.root, &folder.join("compile_commands.json"), &plan)?;
-    let summary = execute(context, &loaded, &selected.settings, &plan, args)?;
+    let interrupts = Interrupts::watch()?;
+    let summary = execute(context, &loaded, &selected.settings, &plan, args, &interrupts.cancel)?;
     if summary.cancelled {
         return Err(interrupted());
     }
     let image = if args.no_image || !summary.is_success() {
         None
     } else {
-        image::write(context, &loaded, &selected, &plan, args.image.as_deref())?
+        image::write(context, &loaded, &selected, &plan, args.image.as_deref(), &interrupts)?
     };
     match args.format {
         Format::Text => report::text(&loaded, &plan, &summary, image.as_ref()),
@@ -86,8 +87,8 @@ fn execute(
     settings: &Settings,
     plan: &Plan,
     args: &Rebuild,
+    cancel: &CancelFlag,
 ) -> Result<Summary, Failure> {
-    let cancel = cancel_flag()?;
     let cpus = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let state = loaded.root.join(&settings.build_dir).join("state");
     let options = Options {
@@ -95,37 +96,14 @@ fn execute(
         state: &state,
         jobs: args.jobs.unwrap_or(cpus),
         keep_going: args.keep_going,
-        cancel: &cancel,
+        cancel,
     };
     let mut display = Display::new(context.live, plan.graph.len());
     let result = cuferry_exec::run(&plan.graph, &options, &mut |event| display.observe(&plan.graph, &event));
     display.finish();
+    // From here on there are no commands to end: an interrupt, while the image is written say, ends the process at once.
+    cancel.cancel();
     result.map_err(exec_failure)
-}
-
-/// SIGINT and SIGTERM ask the build to stop; a second one ends the process at once.
-fn cancel_flag() -> Result<Arc<CancelFlag>, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::say(
-            Fault::Machine,
-            "build::signals",
-            format!("cannot prepare for Ctrl-C: {error}"),
-            "raise the limit on open files (`ulimit -n`)",
-        )
-    };
-    let flag = Arc::new(CancelFlag::new().map_err(failed)?);
-    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
-    let mut arrived = signal_hook::iterator::Signals::new(signals).map_err(failed)?;
-    let watched = Arc::clone(&flag);
-    std::thread::spawn(move || {
-        for _ in &mut arrived {
-            if watched.is_cancelled() {
-                std::process::exit(i32::from(Fault::Interrupted.exit_code()));
-            }
-            watched.cancel();
-        }
-    });
-    Ok(flag)
 }
 
 fn exec_failure(error: ExecError) -> Failure {
