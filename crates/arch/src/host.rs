@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 /// A CPU and its ABI, always 64-bit GNU/Linux.
@@ -104,6 +105,12 @@ impl FromStr for Host {
             _ => Err(ParseHostError { text: text.to_owned() }),
         }
     }
+}
+
+/// For the data files: a list of hosts.
+pub(crate) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Host>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{CudaRelease, GpuArch};
+use crate::driver::{self, DriverVersion};
+use crate::{CudaRelease, GpuArch, Host, PtxIsa, host};
+
+pub use crate::gpu_name::{UnknownGpuName, gpus_named};
 
 /// One compute capability and what carries it.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,12 +17,37 @@ pub struct Gpu {
     pub number: u16,
     /// Products, for people.
     pub products: String,
+    /// Product names as people type them, in lower case and without the maker's name: `rtx 4090`.
+    pub names: Vec<String>,
+    /// The CPUs of the machines that it comes in; empty where NVIDIA names no product.
+    #[serde(deserialize_with = "host::list")]
+    pub hosts: Vec<Host>,
+    /// The first CUDA release that knows it.
+    pub first: CudaRelease,
     /// The integrated GPU of an ARM module: its machine code runs on no desktop GPU.
     #[serde(default)]
     pub jetson: bool,
     /// For a Jetson GPU: the numbers to build for instead on an x86_64 host.
     #[serde(default)]
     pub desktop: Vec<u16>,
+    /// The lowest number of the family whose members share code with the suffix `f`; none where there is no such code.
+    #[serde(default)]
+    pub family: Option<u16>,
+    /// The number by which later toolkits call the same GPU.
+    #[serde(default)]
+    pub renamed: Option<u16>,
+    /// Where all this is said.
+    pub source: String,
+}
+
+/// How a row's facts were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// The release's own tools and headers were asked.
+    Tool,
+    /// Read in documents.
+    Documentation,
 }
 
 /// One CUDA release and its limits.
@@ -31,14 +59,19 @@ pub struct ToolkitRow {
     /// What it assembles.
     #[serde(deserialize_with = "archs")]
     pub archs: Vec<GpuArch>,
-    /// The newest PTX ISA that it writes, as `MAJOR.MINOR`.
-    pub ptx: String,
+    /// The newest PTX ISA that it writes.
+    pub ptx: PtxIsa,
     /// The newest major version of gcc that it takes.
     pub gcc: u16,
     /// The newest major version of clang that it takes.
     pub clang: u16,
-    /// The Linux driver that it shipped with.
-    pub driver: String,
+    /// The Linux driver that it shipped with: the first that serves all of it.
+    #[serde(deserialize_with = "driver::bound")]
+    pub driver: DriverVersion,
+    /// How `archs`, `ptx`, `gcc` and `clang` were found; `driver` is always from documents.
+    pub basis: Basis,
+    /// Where all this is said.
+    pub source: String,
 }
 
 impl ToolkitRow {
@@ -90,7 +123,8 @@ pub fn toolkit(release: CudaRelease) -> Option<&'static ToolkitRow> {
     TOOLKITS.iter().rev().find(|row| row.release.major == release.major && row.release <= release)
 }
 
-fn archs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GpuArch>, D::Error> {
+/// For the data files: a list of architectures.
+pub(crate) fn archs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<GpuArch>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
@@ -105,8 +139,29 @@ mod tests {
         assert!(toolkits().is_sorted_by(|left, right| left.release < right.release));
         for row in toolkits() {
             assert!(row.archs.is_sorted_by_key(|arch| arch.number()), "CUDA {}", row.release);
+            assert!(!row.source.is_empty(), "CUDA {}", row.release);
             for arch in row.archs.iter().filter(|arch| arch.number() >= 35) {
-                assert!(gpu(*arch).is_some(), "{arch} of CUDA {} has no row in gpu.toml", row.release);
+                let gpu = gpu(*arch);
+                let gpu =
+                    gpu.unwrap_or_else(|| panic!("{arch} of CUDA {} has no row in gpu.toml", row.release));
+                assert!(gpu.first <= row.release, "{arch} is of CUDA {}, and in {}", gpu.first, row.release);
+            }
+        }
+        for pair in toolkits().windows(2) {
+            let [older, newer] = pair else { unreachable!("windows of two") };
+            assert!(older.ptx <= newer.ptx && older.gcc <= newer.gcc && older.clang <= newer.clang);
+            assert!(older.driver <= newer.driver, "CUDA {}", newer.release);
+        }
+    }
+
+    #[test]
+    fn a_gpu_is_first_known_where_its_row_says() {
+        for gpu in gpus() {
+            let arch = GpuArch::base(gpu.number);
+            let first = toolkits().iter().find(|row| row.assembles(arch)).map(|row| row.release);
+            let oldest = toolkits().first().map(|row| row.release);
+            if first != oldest {
+                assert_eq!(Some(gpu.first), first, "{arch}");
             }
         }
     }
@@ -117,6 +172,32 @@ mod tests {
             assert_eq!(row.jetson, !row.desktop.is_empty(), "sm_{}", row.number);
             for number in &row.desktop {
                 assert!(gpu(GpuArch::base(*number)).is_some_and(|gpu| !gpu.jetson), "sm_{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_gpus_agree_with_one_another() {
+        for row in gpus() {
+            let number = row.number;
+            assert!(!row.source.is_empty() && !row.products.is_empty(), "sm_{number}");
+            assert_eq!(row.names.is_empty(), row.hosts.is_empty() || row.renamed.is_some(), "sm_{number}");
+            assert!(!row.jetson || row.hosts == [Host::Aarch64], "sm_{number}");
+            if let Some(now) = row.renamed {
+                let now = gpu(GpuArch::base(now)).expect("the new number has a row");
+                assert_eq!(
+                    (now.jetson, now.family, now.renamed),
+                    (row.jetson, row.family, None),
+                    "sm_{number}"
+                );
+            }
+            // A family is there exactly if some toolkit assembles code with the suffix `f`.
+            let suffixed = GpuArch::new(number, crate::Flavor::Family);
+            let assembled = toolkits().iter().any(|toolkit| toolkit.assembles(suffixed));
+            assert_eq!(row.family.is_some(), assembled, "sm_{number}");
+            if let Some(family) = row.family {
+                let first = gpus().iter().find(|gpu| gpu.family == Some(family) && gpu.renamed.is_none());
+                assert_eq!(first.map(|gpu| gpu.number), Some(family), "sm_{number}");
             }
         }
     }
