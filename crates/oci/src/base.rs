@@ -9,6 +9,7 @@ use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::Host;
+use cuferry_binfmt::tar::{TarError, TarReader};
 use cuferry_digest::{Digest, Hasher};
 use miette::Diagnostic;
 use serde::Deserialize;
@@ -20,7 +21,6 @@ pub(crate) use self::bundle::Member;
 use self::tree::BaseTree;
 use crate::compress::Compression;
 use crate::file::FileError;
-use crate::tar::read::{TarError, TarReader};
 
 /// How deep an index may lie in an index.
 const MAX_DEPTH: usize = 4;

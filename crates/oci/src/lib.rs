@@ -32,6 +32,7 @@ pub use closure::{
     Root, RootFile, SearchFolder, SkipReason, Skipped, read_closure,
 };
 pub use compress::Compression;
+pub use cuferry_binfmt::tar::{TarError, TarErrorKind};
 pub use entry::{Content, Entry, EntryError, Layer};
 pub use file::FileError;
 pub use image::{ImageConfig, ImagePlan, WrittenLayer};
@@ -39,5 +40,4 @@ pub use libraries::is_driver_library;
 pub use name::{ImageName, ImageNameError};
 pub use path::{ImagePath, ImagePathError};
 pub use staging::abandon;
-pub use tar::read::{TarError, TarErrorKind};
 pub use write::{Destination, WriteImageError, WrittenImage, write_image};

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek as _, SeekFrom, Take};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_binfmt::tar::{TarKind, TarReader};
 
 use super::BaseError;
 use crate::compress::Compression;
 use crate::file::FileError;
-use crate::tar::read::{TarKind, TarReader};
 
 /// The largest manifest or configuration read, in bytes (distribution-spec: 4 MiB).
 const MAX_JSON: u64 = 4 << 20;
@@ -113,7 +113,7 @@ fn members(path: &Utf8Path, file: File) -> Result<BTreeMap<String, Member>, Base
                 links.push((name, target));
             }
             TarKind::Hardlink(target) => links.push((name, target)),
-            TarKind::Directory | TarKind::Other => {}
+            TarKind::Directory | TarKind::Sparse | TarKind::Other => {}
         }
         if members.len() + links.len() > MAX_MEMBERS {
             let why = "it has too many parts for an image".to_owned();

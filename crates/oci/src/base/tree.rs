@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use cuferry_arch::Host;
 use cuferry_binfmt::ElfInfo;
+use cuferry_binfmt::tar::{TarEntry, TarError, TarErrorKind, TarKind, TarReader};
 use cuferry_digest::{Digest, Hasher};
 
 use crate::entry::Folder;
 use crate::ldcache;
 use crate::libraries;
-use crate::tar::read::{TarEntry, TarError, TarErrorKind, TarKind, TarReader};
 
 /// The most files of an image: a full desktop has a few hundred thousand.
 const MAX_NODES: usize = 4_000_000;
@@ -112,7 +112,7 @@ impl BaseTree {
             TarKind::File if libraries::split(name).is_some() => {
                 BaseNode::Library(Rc::new(read_library(entry, reader)?))
             }
-            TarKind::File | TarKind::Other => BaseNode::Other,
+            TarKind::File | TarKind::Sparse | TarKind::Other => BaseNode::Other,
         })
     }
 

@@ -1,24 +1,41 @@
-//! A tar read as a stream, with limits on all that it keeps: base images come from outside.
+//! The tar format (POSIX.1-2001, "ustar" and "pax", and GNU's long names), read from anything that yields bytes, with
+//! limits on all that is kept. Content that nobody asks for is skipped: in a slice or a file that costs nothing.
 
 use std::fmt;
 use std::io::{self, Read};
 
 use thiserror::Error;
 
-use super::{BLOCK, padding};
-
+/// Everything in a tar is padded to this, in bytes.
+pub const BLOCK: usize = 512;
 /// The most bytes of a long name or of pax records: what follows is a header, not content.
 const MAX_EXTENSION: u64 = 1 << 20;
 
+/// Bytes of padding after `size` bytes of content.
+pub fn padding(size: u64) -> usize {
+    let over = usize::try_from(size % BLOCK as u64).expect("less than a block");
+    if over == 0 { 0 } else { BLOCK - over }
+}
+
+/// Whether `start`, the first block of a file, is a tar's header.
+pub fn is_header(start: &[u8]) -> bool {
+    start.first_chunk().is_some_and(|block| check_sum(block).is_ok())
+}
+
 /// One entry; its content is read from the [`TarReader`] before the next one is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TarEntry {
+pub struct TarEntry {
     /// As the tar has it. Names that are not UTF-8 are mended: they match nothing we look for.
     pub path: String,
+    /// What it is.
     pub kind: TarKind,
+    /// Permission bits.
     pub mode: u32,
+    /// The owner.
     pub uid: u64,
+    /// The owner's group.
     pub gid: u64,
+    /// Of the content, in bytes.
     pub size: u64,
     /// Where the content starts, in bytes from the start of the tar.
     pub offset: u64,
@@ -26,11 +43,17 @@ pub(crate) struct TarEntry {
 
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TarKind {
+pub enum TarKind {
+    /// A regular file.
     File,
+    /// Another name of a file, given by one of its names in the tar.
     Hardlink(String),
+    /// A symbolic link and what it says.
     Symlink(String),
+    /// A folder.
     Directory,
+    /// A file kept without its holes, in GNU's old way or by pax records: its bytes in the tar are not its content.
+    Sparse,
     /// Devices, pipes, and whatever else.
     Other,
 }
@@ -73,8 +96,11 @@ impl fmt::Display for TarErrorKind {
 }
 
 /// Reads entries one after another.
-pub(crate) struct TarReader<R> {
+#[derive(Debug)]
+pub struct TarReader<R> {
     reader: R,
+    /// Passes over bytes; returns over how many, fewer only at the end.
+    skip: fn(&mut R, u64) -> io::Result<u64>,
     offset: u64,
     /// What is left of the current entry's content.
     left: u64,
@@ -89,15 +115,37 @@ struct Extension {
     size: Option<u64>,
     uid: Option<u64>,
     gid: Option<u64>,
+    sparse: bool,
+}
+
+impl<'a> TarReader<&'a [u8]> {
+    /// Of a tar in memory: only headers are looked at.
+    pub fn of_bytes(bytes: &'a [u8]) -> Self {
+        Self::with_skip(bytes, |bytes, count| {
+            let count = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len());
+            *bytes = &bytes[count..];
+            Ok(count as u64)
+        })
+    }
 }
 
 impl<R: Read> TarReader<R> {
-    pub(crate) fn new(reader: R) -> Self {
-        Self { reader, offset: 0, left: 0, padding: 0 }
+    /// Of a stream: what is skipped is read and dropped.
+    pub fn new(reader: R) -> Self {
+        Self::with_skip(reader, |reader, count| io::copy(&mut reader.take(count), &mut io::sink()))
+    }
+
+    /// Of a reader that has its own way to pass over bytes. `skip` returns over how many, fewer only at the end.
+    pub fn with_skip(reader: R, skip: fn(&mut R, u64) -> io::Result<u64>) -> Self {
+        Self { reader, skip, offset: 0, left: 0, padding: 0 }
     }
 
     /// The next entry, past whatever was not read of the current one.
-    pub(crate) fn next(&mut self) -> Result<Option<TarEntry>, TarError> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator that failed would have to end, or be asked again"
+    )]
+    pub fn next(&mut self) -> Result<Option<TarEntry>, TarError> {
         let mut extension = Extension::default();
         loop {
             self.finish_entry()?;
@@ -124,13 +172,26 @@ impl<R: Read> TarReader<R> {
                 }
                 _ => {
                     let entry = read_entry(&block, size, &extension).map_err(fail)?;
-                    self.open_content(if entry.kind == TarKind::File || entry.kind == TarKind::Other {
-                        entry.size
-                    } else {
-                        0
-                    });
+                    if flag == b'S' && block[482] != 0 {
+                        self.skip_sparse_headers()?;
+                    }
+                    // Links, devices, folders and pipes have no content, whatever their size says (pax, "typeflag").
+                    self.open_content(if matches!(flag, b'1'..=b'6') { 0 } else { entry.size });
                     return Ok(Some(TarEntry { offset: self.offset, ..entry }));
                 }
+            }
+        }
+    }
+
+    /// GNU's old sparse entries go on listing holes in blocks of their own, each of which says whether one more follows.
+    fn skip_sparse_headers(&mut self) -> Result<(), TarError> {
+        let mut block = [0; BLOCK];
+        loop {
+            if !self.fill_or_end(&mut block)? {
+                return Err(self.error(TarErrorKind::Read(io::ErrorKind::UnexpectedEof.into())));
+            }
+            if block[504] == 0 {
+                return Ok(());
             }
         }
     }
@@ -141,7 +202,7 @@ impl<R: Read> TarReader<R> {
     }
 
     /// Reads some of the current entry's content; 0 at its end.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, TarError> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, TarError> {
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         if wanted == 0 {
             return Ok(0);
@@ -155,7 +216,7 @@ impl<R: Read> TarReader<R> {
     }
 
     /// The whole content of the current entry, if it is no larger than `limit`.
-    pub(crate) fn content(&mut self, limit: u64) -> Result<Vec<u8>, TarError> {
+    pub fn content(&mut self, limit: u64) -> Result<Vec<u8>, TarError> {
         if self.left > limit {
             return Err(self.error(TarErrorKind::TooLarge));
         }
@@ -170,22 +231,27 @@ impl<R: Read> TarReader<R> {
     }
 
     /// Reads on to the end of the stream, so that whoever counts or hashes below sees all of it.
-    pub(crate) fn drain(mut self) -> Result<(), TarError> {
+    pub fn drain(mut self) -> Result<(), TarError> {
         let mut buffer = [0; 16 * 1024];
         while self.read_some(&mut buffer)? > 0 {}
         Ok(())
     }
 
     fn finish_entry(&mut self) -> Result<(), TarError> {
-        let mut buffer = [0; 16 * 1024];
-        while self.read(&mut buffer)? > 0 {}
-        let padding = std::mem::take(&mut self.padding);
-        let mut done = 0;
-        while done < padding {
-            match self.read_some(&mut buffer[done..padding])? {
-                0 => return Err(self.error(TarErrorKind::Read(io::ErrorKind::UnexpectedEof.into()))),
-                count => done += count,
-            }
+        let (left, padding) = (std::mem::take(&mut self.left), std::mem::take(&mut self.padding));
+        self.pass(left)?;
+        self.pass(padding as u64)
+    }
+
+    fn pass(&mut self, count: u64) -> Result<(), TarError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let skipped =
+            (self.skip)(&mut self.reader, count).map_err(|error| self.error(TarErrorKind::Read(error)))?;
+        self.offset = self.offset.saturating_add(skipped);
+        if skipped < count {
+            return Err(self.error(TarErrorKind::Read(io::ErrorKind::UnexpectedEof.into())));
         }
         Ok(())
     }
@@ -234,6 +300,11 @@ impl Extension {
             let value_as_number = || value.parse().map(Some).map_err(|_| TarErrorKind::Number);
             match &record[..equals] {
                 b"path" => self.path = Some(value),
+                b"GNU.sparse.name" => {
+                    self.path = Some(value);
+                    self.sparse = true;
+                }
+                b"GNU.sparse.map" | b"GNU.sparse.major" | b"GNU.sparse.size" => self.sparse = true,
                 b"linkpath" => self.link = Some(value),
                 b"size" => self.size = value_as_number()?,
                 b"uid" => self.uid = value_as_number()?,
@@ -257,11 +328,13 @@ fn read_entry(block: &[u8; BLOCK], size: u64, extension: &Extension) -> Result<T
     });
     Ok(TarEntry {
         kind: match block[156] {
+            b'0' | b'\0' | b'7' if extension.sparse => TarKind::Sparse,
             b'0' | b'\0' | b'7' if path.ends_with('/') => TarKind::Directory, // before POSIX
             b'0' | b'\0' | b'7' => TarKind::File,
             b'1' => TarKind::Hardlink(link()),
             b'2' => TarKind::Symlink(link()),
             b'5' => TarKind::Directory,
+            b'S' => TarKind::Sparse,
             _ => TarKind::Other,
         },
         path,
@@ -306,28 +379,59 @@ fn check_sum(block: &[u8; BLOCK]) -> Result<(), TarErrorKind> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::write::{END, Header, Kind, header};
     use super::*;
 
     fn entries(bytes: &[u8]) -> Result<Vec<TarEntry>, TarError> {
-        let mut reader = TarReader::new(bytes);
-        let mut entries = Vec::new();
-        while let Some(entry) = reader.next()? {
-            entries.push(entry);
+        fn all<R: Read>(mut reader: TarReader<R>) -> Result<Vec<TarEntry>, TarError> {
+            let mut entries = Vec::new();
+            while let Some(entry) = reader.next()? {
+                entries.push(entry);
+            }
+            reader.drain()?;
+            Ok(entries)
         }
-        reader.drain()?;
-        Ok(entries)
+        let read = all(TarReader::new(bytes));
+        let skipped = all(TarReader::of_bytes(bytes));
+        assert_eq!(format!("{read:?}"), format!("{skipped:?}"), "skipping finds what reading finds");
+        read
+    }
+
+    /// A header whose fields are given by their offsets, with the right checksum.
+    fn header(fields: &[(usize, &[u8])]) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        block[257..265].copy_from_slice(b"ustar\x0000");
+        for (offset, value) in fields {
+            block[*offset..offset + value.len()].copy_from_slice(value);
+        }
+        mend(&mut block);
+        block
+    }
+
+    fn mend(block: &mut [u8]) {
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
     }
 
     fn sample(path: &str, target: &str, uid: u64) -> Vec<u8> {
-        let entry = Header { path, kind: Kind::File { size: 3 }, mode: 0o755, uid, gid: 1, mtime: 7 };
-        let mut bytes = header(&entry);
-        bytes.extend_from_slice(b"abc");
-        bytes.resize(bytes.len() + padding(3), 0);
-        bytes.extend(header(&Header { path: "link", kind: Kind::Symlink { target }, mode: 0o777, ..entry }));
-        bytes.extend(header(&Header { path: "folder", kind: Kind::Directory, ..entry }));
-        bytes.extend_from_slice(&END);
-        bytes
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut file = tar::Header::new_ustar();
+        file.set_size(3);
+        file.set_mode(0o755);
+        let (owner, value) = ("uid", uid.to_string());
+        builder.append_pax_extensions([("path", path.as_bytes()), (owner, value.as_bytes())]).unwrap();
+        file.set_path("short").unwrap();
+        file.set_cksum();
+        builder.append(&file, &b"abc"[..]).unwrap();
+        let mut link = tar::Header::new_gnu();
+        link.set_entry_type(tar::EntryType::Symlink);
+        link.set_size(0);
+        builder.append_link(&mut link, "link", target).unwrap();
+        let mut folder = tar::Header::new_gnu();
+        folder.set_entry_type(tar::EntryType::Directory);
+        folder.set_size(0);
+        builder.append_data(&mut folder, "folder/", io::empty()).unwrap();
+        builder.into_inner().unwrap()
     }
 
     #[test]
@@ -349,30 +453,93 @@ mod tests {
         assert!(reader.next().unwrap().is_none());
     }
 
+    #[track_caller]
+    fn check_kind(flag: u8, expected: &TarKind) {
+        // A size that is a lie for whatever has no content.
+        let mut bytes = header(&[(0, b"name"), (156, &[flag]), (124, b"00000000003\0"), (157, b"target")]);
+        if matches!(expected, TarKind::File | TarKind::Sparse) || flag == b'?' {
+            bytes.extend([b'x'; BLOCK]);
+        }
+        bytes.extend(header(&[(0, b"next"), (156, b"0")]));
+        let entries = entries(&bytes).unwrap();
+        assert_eq!(entries[0].kind, *expected, "type `{}`", char::from(flag));
+        assert_eq!(entries[1].path, "next", "type `{}`", char::from(flag));
+    }
+
+    #[test]
+    fn knows_every_type() {
+        check_kind(b'0', &TarKind::File);
+        check_kind(b'\0', &TarKind::File);
+        check_kind(b'7', &TarKind::File);
+        check_kind(b'1', &TarKind::Hardlink("target".to_owned()));
+        check_kind(b'2', &TarKind::Symlink("target".to_owned()));
+        check_kind(b'3', &TarKind::Other);
+        check_kind(b'4', &TarKind::Other);
+        check_kind(b'5', &TarKind::Directory);
+        check_kind(b'6', &TarKind::Other);
+        check_kind(b'S', &TarKind::Sparse);
+        check_kind(b'?', &TarKind::Other);
+    }
+
+    #[test]
+    fn sparse_files_are_told_apart() {
+        // GNU's old way: the list of holes goes on in two blocks of its own, then comes the content.
+        let mut bytes = header(&[(0, b"holes"), (156, b"S"), (124, b"00000001000\0"), (482, b"\x01")]);
+        bytes.extend([[0; 504].as_slice(), &[1; 8]].concat());
+        bytes.extend([0; BLOCK]);
+        bytes.extend([b'x'; BLOCK]);
+        // And by pax records, as GNU tar --format=posix has it.
+        let records = "22 GNU.sparse.major=1\n29 GNU.sparse.name=real/name\n";
+        bytes.extend(header(&[
+            (0, b"pax"),
+            (156, b"x"),
+            (124, format!("{:011o}\0", records.len()).as_bytes()),
+        ]));
+        bytes.extend(records.as_bytes());
+        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+        bytes.extend(header(&[(0, b"GNUSparseFile.0/name"), (156, b"0")]));
+        let found: Vec<_> =
+            entries(&bytes).unwrap().into_iter().map(|entry| (entry.path, entry.kind)).collect();
+        assert_eq!(found, [("holes".to_owned(), TarKind::Sparse), ("real/name".to_owned(), TarKind::Sparse)]);
+    }
+
     #[test]
     fn refuses_what_is_no_tar() {
         let kind = |bytes: &[u8]| entries(bytes).unwrap_err().kind.to_string();
         assert_eq!(kind(&[b'x'; 512]), "header with a wrong checksum");
         assert!(kind(&[b'x'; 100]).starts_with("read failed"));
-        assert!(kind(&sample("a", "b", 0)[..514]).starts_with("read failed"));
+        let bytes = sample("a", "b", 0);
+        // The pax header and its records take two blocks, the file's header one.
+        assert!(kind(&bytes[..3 * BLOCK + 2]).starts_with("read failed"));
+        assert!(kind(&bytes[..3 * BLOCK + 100]).starts_with("read failed"));
         assert!(entries(&[]).unwrap().is_empty());
+        assert!(is_header(&bytes) && !is_header(&[0; BLOCK]) && !is_header(&bytes[..100]));
+    }
+
+    #[test]
+    fn a_size_without_end_is_a_truncated_tar() {
+        let mut bytes =
+            header(&[(0, b"huge"), (156, b"0"), (124, b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff")]);
+        bytes.extend([0; BLOCK]);
+        let error = entries(&bytes).unwrap_err();
+        assert_eq!(error.offset, 2 * BLOCK as u64);
     }
 
     proptest! {
         #[test]
-        fn reads_what_is_written(path in "[a-zé]{1,60}(/[a-z]{1,80}){0,4}", target in "[a-z/]{1,150}", uid in any::<u64>()) {
+        fn reads_what_is_written(path in "[a-zé]{1,60}(/[a-z]{1,80}){0,4}", target in "[a-z]{1,70}(/[a-z]{1,60}){0,3}", uid in any::<u64>()) {
             let entries = entries(&sample(&path, &target, uid)).unwrap();
             prop_assert_eq!(&entries[0].path, &path);
-            prop_assert_eq!((entries[0].size, entries[0].uid, entries[0].gid, entries[0].mode), (3, uid, 1, 0o755));
+            prop_assert_eq!((entries[0].size, entries[0].uid, entries[0].mode), (3, uid, 0o755));
             prop_assert_eq!(&entries[1].kind, &TarKind::Symlink(target));
             prop_assert_eq!(&entries[2].kind, &TarKind::Directory);
         }
 
         #[test]
         fn survives_any_change(
-            changes in prop::collection::vec((0_usize..4000, any::<u8>()), 0..6),
-            cut in 0_usize..4000,
-            mend in any::<bool>(),
+            changes in prop::collection::vec((0_usize..5000, any::<u8>()), 0..6),
+            cut in 0_usize..5000,
+            mended in any::<bool>(),
         ) {
             let mut bytes = sample(&"p".repeat(120), &"t".repeat(120), u64::MAX);
             for (place, value) in changes {
@@ -380,13 +547,9 @@ mod tests {
                     *byte = value;
                 }
             }
-            if mend {
+            if mended {
                 // Past the checksum, where the interesting code is.
-                for block in bytes.chunks_exact_mut(BLOCK).filter(|block| block[257..262] == *b"ustar") {
-                    block[148..156].fill(b' ');
-                    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-                    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
-                }
+                bytes.chunks_exact_mut(BLOCK).filter(|block| block[257..262] == *b"ustar").for_each(mend);
             }
             bytes.truncate(cut);
             let _ = entries(&bytes);
