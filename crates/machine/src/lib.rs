@@ -1,13 +1,25 @@
-//! Looks at this machine: GPUs and driver, toolkits, host compilers, libraries. Changes nothing.
+//! Looks at this machine: GPUs and driver, toolkits, host compilers, libraries, emulators, container engines. Changes
+//! nothing, and waits for nothing without end.
 //!
-//! The environment is an argument ([`Environment`]): only the CLI reads the real one.
+//! The environment and the root are arguments ([`Environment`], [`Root`]): only the CLI reads the real environment.
 
 pub mod compiler;
+pub mod disk;
+pub mod emulator;
+pub mod engine;
 pub mod environment;
 pub mod gpu;
+pub mod host;
+pub mod pci;
 pub mod pkg_config;
 mod probe;
+pub mod root;
+pub mod survey;
+#[cfg(test)]
+mod testing;
 pub mod toolkit;
 
 pub use environment::Environment;
 pub use gpu::{Gpu, Gpus};
+pub use root::Root;
+pub use survey::{Survey, survey};
