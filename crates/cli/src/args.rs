@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cuferry_arch::driver::DriverVersion;
 use cuferry_arch::{CudaRelease, GpuPolicy, Host};
 
 /// Can this ARM CUDA software run on this x86_64 machine, in a container? Rebuild it, and it can.
@@ -36,6 +37,31 @@ pub(crate) enum Command {
         after_help = "Examples:\n  cuferry plan ~/robot\n  cuferry plan ~/robot --format dot | dot -Tsvg > plan.svg"
     )]
     Plan(Plan),
+    /// Say what device code a file, folder, wheel or image holds, and what becomes of it on a GPU
+    #[command(after_help = "Examples:\n  \
+        cuferry inspect ./detector                          on the GPU that is here, or on those there are\n  \
+        cuferry inspect libdetect.so --gpu h100,\"rtx 4090\" --driver 570.26\n  \
+        cuferry inspect robot.tar --gpu sm_86               an image: every file in it\n  \
+        cuferry inspect torch-*.whl --gpu sm_90 --format json\n  \
+        cuferry inspect / --gpu sm_90                       this machine's own files\n  \
+        cuferry inspect libdetect.so --list                 as `cuobjdump -lelf -lptx` prints it\n\n\
+Exit codes: 0 it runs, or no question was asked; 1 nothing runs on the GPUs asked about; 2 wrong use; 3 a file \
+that cannot be read.")]
+    Inspect(Inspect),
+    /// Explain an error that CUDA, a loader, a compiler or a container printed, or an id of cuferry's
+    #[command(after_help = "Examples:\n  \
+        cuferry explain \"no kernel image is available for execution on the device\"\n  \
+        cuferry explain 35                          an error number of CUDA\n  \
+        cuferry explain CUDA_ERROR_NO_BINARY_FOR_GPU\n  \
+        cuferry explain CF2003                      an id that cuferry printed\n  \
+        make 2>&1 | cuferry explain -               every known error in a log, with its line\n  \
+        cuferry explain loader                      the entries of one subject\n\n\
+Exit codes: 0 explained; 1 nothing is known of it.")]
+    Explain(Explain),
+    /// Look at this machine: which of the three ways work here, and what is missing for the others
+    #[command(after_help = "Examples:\n  cuferry doctor\n  cuferry doctor --format json\n\n\
+Exit codes: 0 projects can be rebuilt here; 3 something is missing, and the report says what.")]
+    Doctor(Doctor),
     /// Write the cuferry.toml that was inferred from a folder of sources
     #[command(after_help = "Examples:\n  cuferry init ~/robot\n  cuferry init ~/robot --stdout")]
     Init(Init),
@@ -108,6 +134,64 @@ pub(crate) struct Plan {
     /// How the plan is printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: PlanFormat,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub(crate) struct Inspect {
+    /// Programs, libraries, objects, archives, fatbins, cubins, PTX, wheels, packages, folders, images; `-`: standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<Utf8PathBuf>,
+    /// GPUs asked about: `sm_86`, `8.6`, `h100`, `"rtx 4090"` [default: this machine's; without one, every desktop GPU]
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    pub(crate) gpu: Vec<String>,
+    /// Driver asked about, such as 580.65 [default: this machine's, if its own GPUs are asked about]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) driver: Option<DriverVersion>,
+    /// CPU asked about: `x86_64` or `aarch64` [default: x86_64; aarch64 for a Jetson's GPU]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<Host>,
+    /// Print the device code as `cuobjdump -lelf -lptx` does
+    #[arg(long, conflicts_with_all = ["resources", "extract"])]
+    pub(crate) list: bool,
+    /// With --list, --resources and --extract: also the code that cuobjdump passes over
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print what each function takes, as `cuobjdump -res-usage` does: registers, stack, shared memory, constants
+    #[arg(long, conflicts_with = "extract")]
+    pub(crate) resources: bool,
+    /// Write each cubin and each PTX into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) extract: Option<Utf8PathBuf>,
+    /// Ask every cubin which toolkit wrote it, and show every file whole
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// An id, a name, an error number or text, or a subject; `-`: a log on the standard input [default: list the subjects]
+    #[arg(value_name = "ID|TEXT|-", allow_hyphen_values = true)]
+    pub(crate) question: Option<String>,
+    /// More words of a text that is not in quotes
+    #[arg(value_name = "WORDS", requires = "question")]
+    pub(crate) more: Vec<String>,
+    /// List every entry
+    #[arg(long, conflicts_with = "question")]
+    pub(crate) all: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -43,6 +43,14 @@ impl Context {
         self.data_dir().join("cache")
     }
 
+    /// Where what has to be unpacked to be read is kept for a while; none: the system's own folder.
+    pub(crate) fn temporary_dir(&self) -> Option<Utf8PathBuf> {
+        self.environment
+            .get("TMPDIR")
+            .filter(|folder| !folder.is_empty())
+            .map(|folder| self.absolute(folder.into()))
+    }
+
     /// A path as the user gave it, from where cuferry was started.
     pub(crate) fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
         self.folder.join(path)

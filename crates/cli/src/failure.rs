@@ -29,6 +29,27 @@ impl Fault {
     }
 }
 
+/// How a command ends that did what it was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Done, or yes.
+    Good,
+    /// The answer is no.
+    No,
+    /// The machine lacks something, and the answer says what.
+    Lacking,
+}
+
+impl Answer {
+    pub(crate) const fn exit_code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::No => Fault::Project.exit_code(),
+            Self::Lacking => Fault::Machine.exit_code(),
+        }
+    }
+}
+
 /// A failure on its way to the user.
 #[derive(Debug)]
 pub(crate) struct Failure {

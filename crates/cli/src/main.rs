@@ -4,13 +4,17 @@
 mod args;
 mod commands;
 mod context;
+mod doctor;
+mod explain;
 mod failure;
 mod image;
+mod inspect;
 mod interrupt;
 mod progress;
 mod project;
 mod report;
 mod select;
+mod words;
 
 use std::process::ExitCode;
 
@@ -18,15 +22,19 @@ use clap::Parser as _;
 
 use crate::args::{Cli, Command};
 use crate::context::Context;
+use crate::failure::Answer;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let context = Context::from_process();
     let result = match &cli.command {
-        Command::Rebuild(args) => commands::rebuild::run(&context, args),
-        Command::Plan(args) => commands::plan::run(&context, args),
-        Command::Init(args) => commands::init::run(&context, args),
-        Command::Toolchain(args) => commands::toolchain::run(&context, args),
+        Command::Rebuild(args) => commands::rebuild::run(&context, args).map(|()| Answer::Good),
+        Command::Plan(args) => commands::plan::run(&context, args).map(|()| Answer::Good),
+        Command::Inspect(args) => commands::inspect::run(&context, args),
+        Command::Explain(args) => commands::explain::run(args),
+        Command::Doctor(args) => Ok(commands::doctor::run(&context, args)),
+        Command::Init(args) => commands::init::run(&context, args).map(|()| Answer::Good),
+        Command::Toolchain(args) => commands::toolchain::run(&context, args).map(|()| Answer::Good),
         Command::Completions { shell } => {
             clap_complete::generate(
                 *shell,
@@ -34,11 +42,11 @@ fn main() -> ExitCode {
                 "cuferry",
                 &mut std::io::stdout(),
             );
-            Ok(())
+            Ok(Answer::Good)
         }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(answer) => ExitCode::from(answer.exit_code()),
         Err(failure) => {
             failure.print(context.colour);
             ExitCode::from(failure.fault.exit_code())

@@ -1,0 +1,21 @@
+//! `cuferry inspect`: opens what it is pointed at, asks what becomes of it, and prints the answer.
+
+mod collect;
+mod dump;
+mod json;
+mod question;
+mod text;
+
+pub(crate) use collect::{Report, collect};
+pub(crate) use dump::dump;
+pub(crate) use question::questions;
+
+/// Prints a report for people.
+pub(crate) fn print_text(report: &Report, verbose: bool) {
+    print!("{}", text::render(report, verbose));
+}
+
+/// Prints a report for programs.
+pub(crate) fn print_json(report: &Report) {
+    println!("{:#}", json::render(report));
+}
