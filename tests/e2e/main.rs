@@ -1,12 +1,16 @@
 //! End-to-end tests: the built command, on real projects, with the machine's own compiler and linker.
 //!
-//! All but `real` use a toolkit of shell scripts (`toolkit/`), and need neither CUDA nor the network.
+//! All but `real` and `inspect_real` use a toolkit of shell scripts (`toolkit/`), and need neither CUDA nor the network.
 
+mod doctor;
+mod explain;
 mod gpu;
 mod host_compiler;
 mod image;
 mod incremental;
 mod init;
+mod inspect;
+mod inspect_real;
 mod interrupt;
 mod manifest;
 mod network;

@@ -11,9 +11,24 @@ use tempfile::TempDir;
 
 use crate::project::{REPOSITORY, find, skipped, variable};
 
+/// What of the machine's environment a run with the real toolkit needs: programs, the data folder, the way to the network.
+pub(crate) const SURROUNDINGS: &[&str] = &[
+    "PATH",
+    "HOME",
+    "XDG_DATA_HOME",
+    "CUFERRY_HOME",
+    "PIP_INDEX_URL",
+    "SSL_CERT_FILE",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
 /// Says what is lacking, and fails in CI: there everything is to be tested.
 #[track_caller]
-fn lacking(what: &str) {
+pub(crate) fn lacking(what: &str) {
     assert!(variable("CI").is_none(), "in CI nothing is skipped, but {what}");
     skipped(what);
 }
@@ -66,20 +81,7 @@ impl Example {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cuferry"));
         command.args(["rebuild", "--toolkit", "13.0", "--format", "json"]).args(args).current_dir(&self.root);
         command.env_clear();
-        let surroundings = [
-            "PATH",
-            "HOME",
-            "XDG_DATA_HOME",
-            "CUFERRY_HOME",
-            "PIP_INDEX_URL",
-            "SSL_CERT_FILE",
-            "http_proxy",
-            "https_proxy",
-            "HTTPS_PROXY",
-            "no_proxy",
-            "NO_PROXY",
-        ];
-        command.envs(surroundings.iter().filter_map(|name| Some((name, variable(name)?))));
+        command.envs(SURROUNDINGS.iter().filter_map(|name| Some((name, variable(name)?))));
         let output = command.output().expect("the command was built with these tests");
         let words = String::from_utf8_lossy(&output.stderr);
         if output.status.code() == Some(3) && words.contains("install::network") {

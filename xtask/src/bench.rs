@@ -1,5 +1,7 @@
 //! Measures against named peers in the same run: what is reported are ratios of medians.
 
+mod inspect;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +14,11 @@ use crate::process::{answers, cargo, output, release_binary, root};
 const RUNS: usize = 5;
 
 /// `cargo xtask bench [GPUS]`: edge-camera, cold and unchanged, by cuferry and by CMake with Ninja.
+/// `cargo xtask bench inspect`: device code listed, measured and extracted, by cuferry and by cuobjdump.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
+    if let Some(("inspect", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return inspect::bench(rest);
+    }
     let gpus = args.first().map_or("80,90", String::as_str);
     if !answers("cmake", "--version") || !answers("ninja", "--version") {
         bail!("the peers are CMake and Ninja: install the packages `cmake` and `ninja-build`");
