@@ -83,8 +83,7 @@ pub fn inventory(bytes: &[u8], sources: &[Source<'_>], effort: Effort) -> Option
 
 /// The inventory of a shared library of no bytes; none for any other empty file.
 pub fn placeholder(file_name: &str) -> Option<Inventory> {
-    let is_library =
-        file_name.starts_with("lib") && file_name.split('.').any(|part| part == "so");
+    let is_library = file_name.starts_with("lib") && file_name.split('.').any(|part| part == "so");
     is_library.then(|| Inventory {
         form: Form::Placeholder,
         size: 0,

@@ -36,7 +36,9 @@ fn file(text: &str) -> Inventory {
             let host = inventory.host.as_mut().expect("the host comes first");
             host.runtime = Runtime::Static { release: Some(release.parse().expect("it is a release")) };
         } else if let Some(release) = part.strip_prefix("toolkit ") {
-            inventory.toolkits.push(ToolkitMark { release: release.parse().expect("it is a release"), entries: 1 });
+            inventory
+                .toolkits
+                .push(ToolkitMark { release: release.parse().expect("it is a release"), entries: 1 });
         } else {
             inventory.modules.extend(part.split('|').map(module));
         }

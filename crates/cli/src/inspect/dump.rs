@@ -200,9 +200,9 @@ impl File<'_> {
                     };
                     let path = folder.join(names.next().unwrap_or_default());
                     match listed.item.unpack(&mut unpacker) {
-                        Ok(bytes) => std::fs::create_dir_all(&folder)
-                            .and_then(|()| std::fs::write(&path, bytes))
-                            .map_err(|error| Stop::Write(path, error))?,
+                        Ok(bytes) => {
+                            write_file(&folder, &path, bytes).map_err(|error| Stop::Write(path, error))?;
+                        }
                         Err(error) => {
                             totals.entries -= 1;
                             totals.problems += 1;
@@ -217,6 +217,17 @@ impl File<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes a file, and its folder if that is not there yet.
+fn write_file(folder: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    match std::fs::write(path, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            std::fs::write(path, bytes)
+        }
+        done => done,
     }
 }
 
