@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::fatbin::{Container, FatbinError, Wrapper, wrappers};
 use crate::kind::{FileKind, kind_of};
-use crate::sections::{PT_LOAD, SHF_COMPRESSED, SHT_NOBITS, Section, SectionError, Sections};
+use crate::sections::{PT_LOAD, SHF_COMPRESSED, SHF_EXECINSTR, SHT_NOBITS, Section, SectionError, Sections};
 
 pub use offload::{MAGIC as OFFLOAD_MAGIC, OffloadError, OffloadErrorKind};
 
@@ -151,7 +151,18 @@ pub fn find(bytes: &[u8]) -> DeviceCode<'_> {
 /// give those pages back: a search reads everything but device code, and of that one page in each container, for which
 /// the kernel maps its neighbours, too.
 pub fn find_with<'data>(bytes: &'data [u8], done: &mut dyn FnMut(Range<usize>)) -> DeviceCode<'data> {
-    let mut finder = Finder { bytes, found: BTreeMap::new(), code: DeviceCode::default(), done };
+    find_each(bytes, done, &mut |_| ())
+}
+
+/// Like [`find_with`]; shows each container to `visit` as it is found, once, and before `done` is told of its range:
+/// whoever reads its entries then, reads them while their pages are at hand. Containers come in no order.
+pub fn find_each<'data>(
+    bytes: &'data [u8],
+    done: &mut dyn FnMut(Range<usize>),
+    visit: &mut dyn FnMut(&Found<'data>),
+) -> DeviceCode<'data> {
+    let (found, wrapped, code) = (BTreeMap::new(), BTreeMap::new(), DeviceCode::default());
+    let mut finder = Finder { bytes, found, wrapped, code, done, visit };
     let whole = 0..bytes.len() as u64;
     match kind_of(bytes) {
         FileKind::HostElf => finder.host(),
@@ -166,12 +177,15 @@ pub fn find_with<'data>(bytes: &'data [u8], done: &mut dyn FnMut(Range<usize>)) 
 }
 
 /// A search under way.
-struct Finder<'data, 'done> {
+struct Finder<'data, 'a> {
     bytes: &'data [u8],
     /// By file offset.
     found: BTreeMap<u64, Found<'data>>,
+    /// The first wrapper of each container, by the container's file offset.
+    wrapped: BTreeMap<u64, Wrapper>,
     code: DeviceCode<'data>,
-    done: &'done mut dyn FnMut(Range<usize>),
+    done: &'a mut dyn FnMut(Range<usize>),
+    visit: &'a mut dyn FnMut(&Found<'data>),
 }
 
 impl<'data> Finder<'data, '_> {
@@ -187,13 +201,18 @@ impl<'data> Finder<'data, '_> {
         if sections.is_empty() {
             return self.segments(&sections);
         }
+        let table = wrappers(&sections);
+        self.code.problems.extend(table.errors.into_iter().map(Problem::from));
+        for wrapper in table.wrappers {
+            self.wrapped.entry(wrapper.container).or_insert(wrapper);
+        }
         let own = |section: &Section<'_>| matches!(section.name(), FATBIN_SECTION | RELOCATABLE_SECTION);
         for section in sections.iter().filter(own) {
             if let Some(range) = self.range_of(&section) {
                 self.walk(range, Place::of(&section), Source::Section);
             }
         }
-        self.wrappers(&sections);
+        self.wrapped_elsewhere(&sections);
         for section in sections.iter().filter(|section| !own(section)) {
             if section.kind == offload::SECTION_TYPE || section.name() == offload::SECTION {
                 if let Some(range) = self.range_of(&section) {
@@ -231,30 +250,26 @@ impl<'data> Finder<'data, '_> {
         }
     }
 
-    /// Containers that only a wrapper leads to, and the wrappers of those known.
-    fn wrappers(&mut self, sections: &Sections<'data>) {
-        let table = wrappers(sections);
-        self.code.problems.extend(table.errors.into_iter().map(Problem::from));
+    /// Containers that only a wrapper leads to.
+    fn wrapped_elsewhere(&mut self, sections: &Sections<'data>) {
+        let left: Vec<u64> =
+            self.wrapped.keys().copied().filter(|container| !self.found.contains_key(container)).collect();
+        if left.is_empty() {
+            return;
+        }
         let mut by_offset: Vec<Section<'data>> =
             sections.iter().filter(|section| section.kind != SHT_NOBITS && section.size > 0).collect();
         by_offset.sort_by_key(|section| section.offset);
-        for wrapper in table.wrappers {
-            if let Some(found) = self.found.get_mut(&wrapper.container) {
-                found.wrapper.get_or_insert(wrapper);
-                continue;
-            }
-            let behind = by_offset.partition_point(|section| section.offset <= wrapper.container);
+        for start in left {
+            let behind = by_offset.partition_point(|section| section.offset <= start);
             let section = behind
                 .checked_sub(1)
                 .and_then(|index| by_offset.get(index))
                 .map(|section| (Place::of(section), section.offset.saturating_add(section.size)));
-            let section = section.filter(|(_, end)| wrapper.container < *end);
+            let section = section.filter(|(_, end)| start < *end);
             let (place, end) = section.unwrap_or((Place::File, self.bytes.len() as u64));
-            match Container::parse_within(self.bytes, wrapper.container, end) {
-                Ok(container) => {
-                    let found = Found { container, place, source: Source::Wrapper, wrapper: Some(wrapper) };
-                    self.found.insert(wrapper.container, found);
-                }
+            match Container::parse_within(self.bytes, start, end) {
+                Ok(container) => self.insert(container, place, Source::Wrapper),
                 Err(error) => self.code.problems.push(error.into()),
             }
         }
@@ -287,7 +302,8 @@ impl<'data> Place<'data> {
     }
 }
 
-/// Whether a section can hold device code: not one whose content the ELF specification lays down.
+/// Whether a section can hold device code: not one whose content the ELF specification lays down, nor the host's own
+/// instructions and their unwind tables. Leaving those out halves the search of a large library.
 fn may_hold_anything(section: &Section<'_>) -> bool {
     /// `SHT_SYMTAB`, `SHT_STRTAB`, `SHT_RELA`, `SHT_HASH`, `SHT_DYNAMIC`, `SHT_REL`, `SHT_DYNSYM`, `SHT_INIT_ARRAY`,
     /// `SHT_FINI_ARRAY`, `SHT_PREINIT_ARRAY`, `SHT_GROUP`, `SHT_SYMTAB_SHNDX`, `SHT_RELR`, and the `SHT_GNU_*` tables.
@@ -312,5 +328,7 @@ fn may_hold_anything(section: &Section<'_>) -> bool {
         0x6fff_fffe,
         0x6fff_ffff,
     ];
-    !OTHERS.contains(&section.kind) && section.flags & SHF_COMPRESSED == 0 && section.size > 0
+    let unwinding = || section.name().ends_with(b".eh_frame") || section.name().ends_with(b".eh_frame_hdr");
+    let passed_over = SHF_COMPRESSED | SHF_EXECINSTR;
+    !OTHERS.contains(&section.kind) && section.flags & passed_over == 0 && section.size > 0 && !unwinding()
 }

@@ -147,16 +147,10 @@ impl<'data> Container<'data> {
             Some(OLD_MAGIC) => return Err(at(FatbinErrorKind::OldFormat)),
             _ => return Err(at(FatbinErrorKind::BadMagic)),
         }
-        let fields = || Some((cursor.u16()?, cursor.u16()?, cursor.u64()?));
-        let mut fields = fields;
-        match fields() {
-            Some((1, 16, size)) => {
-                let start = offset + HEADER;
-                let end = start.saturating_add(size).min(file.len() as u64);
-                Ok(Self { file, offset, size, end })
-            }
-            _ => Err(at(FatbinErrorKind::Header)),
-        }
+        let mut fields = || Some((cursor.u16()?, cursor.u16()?, cursor.u64()?));
+        let Some((1, 16, size)) = fields() else { return Err(at(FatbinErrorKind::Header)) };
+        let end = (offset + HEADER).saturating_add(size).min(file.len() as u64);
+        Ok(Self { file, offset, size, end })
     }
 
     /// Its entries in its order. A broken one is an error; those before it have come already, and those behind it

@@ -132,3 +132,64 @@ impl<'data> Host<'data> {
             .map(|(kind, owner, content)| (kind, until_nul(owner), content))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sections::tests::file;
+
+    fn padded(bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn noted(kind: u32, owner: &[u8], content: &[u8]) -> Vec<u8> {
+        let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        [size(owner).as_slice(), &size(content), &kind.to_le_bytes(), &padded(owner), &padded(content)]
+            .concat()
+    }
+
+    #[test]
+    fn reads_notes() {
+        let json = br#"{"CUDA Version": "13.0", "Driver": ["535"]}"#;
+        let compatibility = noted(0, b"NVIDIA Corporation\0", json);
+        let others = [
+            noted(1, b"GNU\0", b"abi"),
+            noted(NT_GNU_BUILD_ID, b"Go\0", b"go"),
+            noted(NT_GNU_BUILD_ID, b"GNU\0", b"id"),
+        ];
+        let bytes = file(
+            2,
+            &[
+                (".note.ABI-tag", SHT_NOTE, &others.concat()),
+                (".note.cuda.fwd_compatibility", SHT_NOTE, &compatibility),
+            ],
+        );
+        let host = Host::parse(&bytes).unwrap();
+        assert_eq!(host.build_id(), Some(b"id".as_slice()));
+        assert_eq!(host.forward_compatibility(), Some(json.as_slice()));
+        let none = file(2, &[(".note.ABI-tag", SHT_NOTE, b"cut off")]);
+        let host = Host::parse(&none).unwrap();
+        assert_eq!((host.build_id(), host.forward_compatibility()), (None, None));
+    }
+
+    #[test]
+    fn reads_strings() {
+        let bytes = file(
+            2,
+            &[
+                (".comment", 1, b"GCC: 13\0clang 19\0GCC: 13\0"),
+                (".nvHRKI", 1, b"one\0"),
+                (".nvHRKE", 1, b"_Z4fill*\0saxpy\0"),
+                (".nvHRDE", 1, b"\0"),
+                (".nvHRCI", 1, b"table\0"),
+            ],
+        );
+        let host = Host::parse(&bytes).unwrap();
+        assert_eq!(host.comments().into_iter().collect::<Vec<_>>(), [b"GCC: 13".as_slice(), b"clang 19"]);
+        assert_eq!(host.kernels().collect::<Vec<_>>(), [b"_Z4fill*".as_slice(), b"saxpy", b"one"]);
+        let constant = HostReference { pattern: b"table", kind: ReferenceKind::Constant, is_external: false };
+        assert_eq!(host.references().last(), Some(constant));
+    }
+}

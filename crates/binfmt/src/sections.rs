@@ -1,9 +1,16 @@
 //! The section table of a little-endian ELF file of either class, read lazily and forgivingly: a section that lies
 //! outside the file is an error of its own, not of the file. Field names are those of the System V gABI.
 
+mod header;
+mod segment;
+
 use thiserror::Error;
 
 use crate::cursor::{Cursor, slice, until_nul};
+
+pub use header::Header;
+pub(crate) use segment::Loads;
+pub use segment::{PT_LOAD, Segment};
 
 /// `sh_type`: occupies no space in the file.
 pub const SHT_NOBITS: u32 = 8;
@@ -13,10 +20,10 @@ pub const SHT_NOTE: u32 = 7;
 pub const SHT_SYMTAB: u32 = 2;
 /// `sh_type`: relocations with addends.
 pub const SHT_RELA: u32 = 4;
-/// `p_type`: a part of the file that is loaded.
-pub const PT_LOAD: u32 = 1;
 /// `sh_flags`: the bytes are compressed, so they are not what they seem.
 pub const SHF_COMPRESSED: u64 = 0x800;
+/// `sh_flags`: machine instructions of the host.
+pub const SHF_EXECINSTR: u64 = 0x4;
 /// How many times the file's size its sections and their names may be together. Sections share a few bytes as a rule:
 /// those of capsule Mercury some constants, and names their ends.
 const MAX_OVERLAP: u64 = 4;
@@ -31,39 +38,6 @@ pub struct Sections<'data> {
     pub header: Header,
     count: usize,
     names: &'data [u8],
-}
-
-/// The fields of an ELF header, as wide as in ELF64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Header {
-    /// `EI_CLASS`: 1 or 2.
-    pub class: u8,
-    /// `EI_OSABI`
-    pub os_abi: u8,
-    /// `EI_ABIVERSION`
-    pub abi_version: u8,
-    /// `e_type`
-    pub kind: u16,
-    /// `e_machine`: 62 x86_64, 183 aarch64, 190 CUDA.
-    pub machine: u16,
-    /// `e_version`: 1, but old cubins keep the toolkit here.
-    pub version: u32,
-    /// `e_flags`
-    pub flags: u32,
-    /// `e_phoff`
-    pub segments_offset: u64,
-    /// `e_phentsize`
-    pub segment_size: u16,
-    /// `e_phnum`
-    pub segment_count: u16,
-    /// `e_shoff`
-    pub sections_offset: u64,
-    /// `e_shentsize`
-    pub section_size: u16,
-    /// `e_shnum`, before its escape through section 0.
-    pub section_count: u16,
-    /// `e_shstrndx`, before its escape through section 0.
-    pub names_index: u16,
 }
 
 /// One section header.
@@ -90,21 +64,6 @@ pub struct Section<'data> {
     pub info: u32,
     /// `sh_entsize`, in bytes.
     pub entry_size: u64,
-}
-
-/// One program header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// `p_type`: 1 is `PT_LOAD`.
-    pub kind: u32,
-    /// `p_flags`
-    pub flags: u32,
-    /// `p_offset`, in bytes from the start of the file.
-    pub offset: u64,
-    /// `p_vaddr`
-    pub address: u64,
-    /// `p_filesz`, in bytes.
-    pub size: u64,
 }
 
 /// A file whose sections can't be read, or a section that can't, and where.
@@ -225,18 +184,6 @@ impl<'data> Sections<'data> {
         self.iter().find(|section| section.name() == name)
     }
 
-    /// Program headers, as many as lie in the file.
-    pub fn segments(&self) -> impl Iterator<Item = Segment> + use<'data> {
-        let sections = *self;
-        let Header { class, segments_offset, segment_size, segment_count, .. } = sections.header;
-        let fits = segments_offset != 0 && segment_size == if class == 2 { 56 } else { 32 };
-        let count = if fits { segment_count } else { 0 };
-        (0..u64::from(count)).map_while(move |index| {
-            let offset = segments_offset.checked_add(index * u64::from(segment_size))?;
-            segment(Cursor::at(sections.bytes, usize::try_from(offset).ok()?), class)
-        })
-    }
-
     /// Where the file's content ends, by its headers: the last byte that a header, a section or a segment takes. Bytes
     /// after that are padding.
     pub fn end(&self) -> u64 {
@@ -294,85 +241,6 @@ fn section_header_size(class: u8) -> u16 {
     if class == 2 { 64 } else { 40 }
 }
 
-fn segment(mut cursor: Cursor<'_>, class: u8) -> Option<Segment> {
-    let kind = cursor.u32()?;
-    if class == 2 {
-        let flags = cursor.u32()?;
-        let (offset, address, _physical, size) = (cursor.u64()?, cursor.u64()?, cursor.u64()?, cursor.u64()?);
-        return Some(Segment { kind, flags, offset, address, size });
-    }
-    let (offset, address, _physical, size) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u32()?);
-    let _in_memory = cursor.u32()?;
-    let flags = cursor.u32()?;
-    Some(Segment { kind, flags, offset: offset.into(), address: address.into(), size: size.into() })
-}
-
-/// `PT_LOAD` segments, by which addresses of the running program become places in the file.
-pub(crate) struct Loads {
-    /// By address.
-    segments: Vec<Segment>,
-}
-
-impl Loads {
-    pub(crate) fn of(sections: &Sections<'_>) -> Self {
-        let mut segments: Vec<Segment> =
-            sections.segments().filter(|segment| segment.kind == PT_LOAD).collect();
-        segments.sort_unstable_by_key(|segment| segment.address);
-        Self { segments }
-    }
-
-    /// The place in the file of what is loaded at an address, in bytes. None for what no file content is loaded at.
-    pub(crate) fn offset_of(&self, address: u64) -> Option<u64> {
-        let behind = self.segments.partition_point(|segment| segment.address <= address);
-        let segment = self.segments.get(behind.checked_sub(1)?)?;
-        let distance = address - segment.address;
-        if distance < segment.size { segment.offset.checked_add(distance) } else { None }
-    }
-}
-
-impl Header {
-    /// The header at the start of `bytes`.
-    pub fn parse(bytes: &[u8]) -> Result<Self, SectionError> {
-        let error = |kind, offset| SectionError { offset, kind };
-        if !bytes.starts_with(b"\x7fELF") {
-            return Err(error(SectionErrorKind::NotElf, 0));
-        }
-        Self::fields(bytes).ok_or_else(|| error(SectionErrorKind::Header, 4))
-    }
-
-    fn fields(bytes: &[u8]) -> Option<Self> {
-        let mut cursor = Cursor::at(bytes, 4);
-        let (class, order, _version) = (cursor.u8()?, cursor.u8()?, cursor.u8()?);
-        let (os_abi, abi_version) = (cursor.u8()?, cursor.u8()?);
-        if !matches!(class, 1 | 2) || order != 1 {
-            return None;
-        }
-        cursor.take(7)?;
-        let word =
-            |cursor: &mut Cursor<'_>| if class == 2 { cursor.u64() } else { cursor.u32().map(u64::from) };
-        let (kind, machine, version) = (cursor.u16()?, cursor.u16()?, cursor.u32()?);
-        let _entry = word(&mut cursor)?;
-        let (segments_offset, sections_offset) = (word(&mut cursor)?, word(&mut cursor)?);
-        let (flags, _header_size) = (cursor.u32()?, cursor.u16()?);
-        Some(Self {
-            class,
-            os_abi,
-            abi_version,
-            kind,
-            machine,
-            version,
-            flags,
-            segments_offset,
-            segment_size: cursor.u16()?,
-            segment_count: cursor.u16()?,
-            sections_offset,
-            section_size: cursor.u16()?,
-            section_count: cursor.u16()?,
-            names_index: cursor.u16()?,
-        })
-    }
-}
-
 impl<'data> Section<'data> {
     /// Its name; empty if the file has no names, or the name lies outside them.
     pub fn name(&self) -> &'data [u8] {
@@ -394,11 +262,11 @@ impl<'data> Section<'data> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An ELF file of a class with sections of these names, types and contents, and a table of names at the end.
-    fn file(class: u8, sections: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    pub(crate) fn file(class: u8, sections: &[(&str, u32, &[u8])]) -> Vec<u8> {
         let wide = class == 2;
         let word = |value: usize| {
             let bytes = (value as u64).to_le_bytes();
@@ -425,7 +293,7 @@ mod tests {
         bytes.extend([word(0), word(0), word(header + body.len())].concat());
         bytes.extend(0x55_u32.to_le_bytes());
         let count = u16::try_from(rows.len()).unwrap();
-        for half in [header as u16, 0, 0, entry, count, count - 1] {
+        for half in [0, 0, 0, entry, count, count - 1] {
             bytes.extend(half.to_le_bytes());
         }
         [bytes, body, rows.concat()].concat()

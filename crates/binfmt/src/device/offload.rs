@@ -171,3 +171,98 @@ fn string(binary: &[u8], start: u64) -> Option<&[u8]> {
     let rest = binary.get(usize::try_from(start).ok()?..)?;
     Some(until_nul(rest.get(..MAX_STRING).unwrap_or(rest)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{Problem, find};
+
+    /// A container of this version with images of these kinds, each for `sm_80`.
+    fn binary(version: u32, images: &[(u16, &[u8])]) -> Vec<u8> {
+        let header = if version == 3 { 40 } else { 32 };
+        let width = if version == 1 { 16 } else { 24 };
+        let strings = header + images.len() * 40;
+        let text = strings + width;
+        let mut image = (text + 16).next_multiple_of(8);
+        let size = image + images.iter().map(|(_, data)| data.len()).sum::<usize>();
+        let count = if version == 1 { 40 } else { images.len() };
+        let mut bytes = [MAGIC.as_slice(), &version.to_le_bytes()].concat();
+        let word = |value: usize| (value as u64).to_le_bytes();
+        bytes.extend([word(size), word(header), word(count)].concat());
+        bytes.resize(header, 0);
+        for (kind, data) in images {
+            bytes.extend([kind.to_le_bytes(), 2_u16.to_le_bytes(), [0; 2], [0; 2]].concat());
+            bytes.extend([word(strings), word(1), word(image), word(data.len())].concat());
+            image += data.len();
+        }
+        bytes.extend([word(text), word(text + 5), word(5)].concat());
+        bytes.truncate(text);
+        bytes.extend(b"arch\0sm_80\0");
+        bytes.resize((text + 16).next_multiple_of(8), 0);
+        images.iter().for_each(|(_, data)| bytes.extend(*data));
+        bytes
+    }
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: &[(ImageKind, &[u8])], problem: Option<(u64, OffloadErrorKind)>) {
+        let code = find(bytes);
+        let images: Vec<_> = code.images.iter().map(|image| (image.kind, image.data)).collect();
+        assert_eq!(images, expected);
+        assert!(code.images.iter().all(|image| image.arch == Some(b"sm_80")));
+        let problem = problem.map(|(offset, kind)| Problem::Offload(OffloadError { offset, kind }));
+        assert_eq!(code.problems, problem.into_iter().collect::<Vec<_>>());
+    }
+
+    const PTX: &[u8] = b".version 8.0 .target sm_80 // padding";
+    const BITCODE: &[u8] = b"BC\xc0\xde...";
+
+    #[test]
+    fn reads_every_version() {
+        let (ptx, bitcode) = ((ImageKind::Ptx, PTX), (ImageKind::Bitcode, BITCODE));
+        check(&binary(1, &[(5, PTX)]), &[ptx], None);
+        check(&binary(2, &[(2, BITCODE), (5, PTX)]), &[bitcode, ptx], None);
+        check(&binary(3, &[(6, b"spir"), (5, PTX)]), &[(ImageKind::Other(6), b"spir"), ptx], None);
+        let mut several = binary(1, &[(2, BITCODE)]);
+        several.resize(several.len().next_multiple_of(8), 0);
+        several.extend(binary(2, &[(5, PTX)]));
+        check(&several, &[bitcode, ptx], None);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        check(MAGIC, &[], Some((0, OffloadErrorKind::Header)));
+        check(&binary(4, &[(5, PTX)]), &[], Some((0, OffloadErrorKind::Version { version: 4 })));
+        let whole = binary(2, &[(5, PTX)]);
+        check(&whole[..whole.len() - 1], &[], Some((0, OffloadErrorKind::Header)));
+        let changed = |place: usize, value: u8| {
+            let mut bytes = whole.clone();
+            bytes[place] = value;
+            bytes
+        };
+        // The entry's place in the container, and its image's size.
+        check(&changed(16, 0xff), &[], Some((0, OffloadErrorKind::Entry)));
+        check(&changed(32 + 32, 0xff), &[], Some((0, OffloadErrorKind::Entry)));
+        let mut compressed = binary(3, &[(5, PTX)]);
+        compressed[32] = 1;
+        check(&compressed, &[], Some((0, OffloadErrorKind::Compressed)));
+        let behind =
+            [whole.as_slice(), &vec![0; whole.len().next_multiple_of(8) - whole.len()], b"else"].concat();
+        let end = whole.len().next_multiple_of(8) as u64;
+        check(&behind, &[(ImageKind::Ptx, PTX)], Some((end, OffloadErrorKind::Header)));
+    }
+
+    /// Images that lie over one another are read twice, not a thousand times.
+    #[test]
+    fn images_that_overlap_are_refused() {
+        let large = [PTX, &[b' '; 5000]].concat();
+        let images: Vec<(u16, &[u8])> =
+            [(5, large.as_slice())].into_iter().chain([(5, b"".as_slice()); 20]).collect();
+        let mut bytes = binary(2, &images);
+        for index in 1..=20 {
+            let (first, other) = (32 + 24, 32 + index * 40 + 24);
+            bytes.copy_within(first..first + 16, other);
+        }
+        let code = find(&bytes);
+        assert_eq!((code.images.len(), code.problems.len()), (2, 19));
+    }
+}

@@ -1,5 +1,6 @@
 //! The two ways through bytes: from header to header where containers follow one another, and from magic to magic.
 
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use memchr::memmem::Finder as Pattern;
@@ -84,8 +85,10 @@ impl<'data> Finder<'data, '_> {
     }
 
     pub(super) fn insert(&mut self, container: Container<'data>, place: Place<'data>, source: Source) {
-        let found = Found { container, place, source, wrapper: None };
-        self.found.entry(container.offset).or_insert(found);
+        let Entry::Vacant(entry) = self.found.entry(container.offset) else { return };
+        let wrapper = self.wrapped.get(&container.offset).copied();
+        let found = entry.insert(Found { container, place, source, wrapper });
+        (self.visit)(found);
     }
 
     fn searched(&mut self, range: Range<u64>) {

@@ -43,7 +43,7 @@ pub struct Entry<'data> {
     pub part: Option<Part>,
     /// The header behind its fixed part.
     pub(crate) tail: &'data [u8],
-    /// Where `tail` starts, in bytes from the start of the entry header that holds it.
+    /// Where in the header the record of the options starts, or a group's table, in bytes.
     pub(crate) options_at: u32,
 }
 

@@ -112,7 +112,12 @@ impl Reader<'_, '_> {
                         offset,
                         version: WrapperVersion::from(version),
                         word: (index, base.wrapping_add(start + 8)),
-                        container: if self.is_object { None } else { self.loads.offset_of(address) },
+                        // The ELF header is loaded at 0 as a rule; a 0 here says that a relocation will fill it.
+                        container: match address {
+                            0 => None,
+                            _ if self.is_object => None,
+                            address => self.loads.offset_of(address),
+                        },
                     });
                 }
                 // Linkers align the parts of several objects.

@@ -12,7 +12,7 @@ use memchr::memmem;
 use crate::cubin::Release;
 use crate::cursor::{Cursor, slice, until_nul};
 use crate::host::Host;
-use crate::sections::{Section, Sections};
+use crate::sections::{SHF_EXECINSTR, Section, Sections};
 
 /// Names a file of shared memory; only cudart holds it, in every release seen, and `strip` leaves it.
 const MARK: &[u8] = b"/cudart.shm.%";
@@ -20,8 +20,6 @@ const MARK: &[u8] = b"/cudart.shm.%";
 const REGISTER: &[u8] = b"__cudaRegisterFatBinary";
 /// `sh_type`: the dynamic linker's symbols.
 const SHT_DYNSYM: u32 = 11;
-/// `sh_flags`: code.
-const SHF_EXECINSTR: u64 = 4;
 /// `sh_flags`: loaded.
 const SHF_ALLOC: u64 = 2;
 /// How much is searched at once, in bytes.
@@ -176,5 +174,64 @@ fn aarch64(code: &[u8], counts: &mut Counts) {
         if words.iter().skip(place + 1).take(2).any(stores) {
             counts.add((word >> 5) & 0xffff);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which release some machine code shows.
+    #[track_caller]
+    fn check(search: fn(&[u8], &mut Counts), code: &[&[u8]], expected: Option<&str>) {
+        let mut counts = Counts::default();
+        search(&code.concat(), &mut counts);
+        assert_eq!(counts.winner().map(|release| release.to_string()).as_deref(), expected);
+    }
+
+    #[test]
+    fn finds_the_release_in_x86_64_code() {
+        let old: &[u8] = b"\xc7\x07\x48\x2b\0\0"; // movl $11080, (%rdi)
+        let new: &[u8] = b"\xc7\x07\xfa\x32\0\0"; // movl $13050, (%rdi)
+        let small: &[u8] = b"\xc7\x07\x01\0\0\0";
+        let cut: &[u8] = b"\xc7\x07\xfa\x32";
+        check(x86_64, &[b"\x90", new, b"\xc3", new, small, small, small], Some("13.5"));
+        check(x86_64, &[old, new, new], Some("13.5"));
+        // Once may be chance, and two that are as frequent say nothing.
+        check(x86_64, &[new], None);
+        check(x86_64, &[old, old, new, new], None);
+        check(x86_64, &[new, cut], None);
+        check(x86_64, &[], None);
+    }
+
+    #[test]
+    fn finds_the_release_in_aarch64_code() {
+        let mov: &[u8] = &0x5286_5f42_u32.to_le_bytes(); // mov w2, #13050
+        let zero: &[u8] = &0x5280_0000_u32.to_le_bytes(); // mov w0, #0
+        let str: &[u8] = &0xb900_0022_u32.to_le_bytes(); // str w2, [x1]
+        let other: &[u8] = &0xb900_0023_u32.to_le_bytes(); // str w3, [x1]
+        let far: &[u8] = &0xb900_0422_u32.to_le_bytes(); // str w2, [x1, #4]
+        check(aarch64, &[mov, zero, str, mov, str], Some("13.5"));
+        check(aarch64, &[mov, zero, str, mov, zero, zero, str], None);
+        check(aarch64, &[mov, other, mov, other], None);
+        check(aarch64, &[mov, far, mov, far], None);
+        check(aarch64, &[mov, zero, str, b"\0", mov, zero, str], None);
+    }
+
+    #[test]
+    fn pieces_overlap_where_something_may_lie_across() {
+        let mut bytes = crate::sections::tests::file(2, &[(".text", 1, &vec![0; CHUNK + 4])]);
+        let place = 64 + CHUNK - 2;
+        bytes[place..place + 6].copy_from_slice(b"\xc7\x07\xfa\x32\0\0");
+        bytes[64..70].copy_from_slice(b"\xc7\x07\xfa\x32\0\0");
+        let section = Sections::parse(&bytes).unwrap().named(b".text").unwrap();
+        let mut counts = Counts::default();
+        let mut ranges = Vec::new();
+        for (range, piece) in pieces(&section, 16) {
+            x86_64(piece, &mut counts);
+            ranges.push(range);
+        }
+        assert_eq!(counts.winner().unwrap().to_string(), "13.5");
+        assert_eq!(ranges, [64..64 + CHUNK, 64 + CHUNK..64 + CHUNK + 4]);
     }
 }
