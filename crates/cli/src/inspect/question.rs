@@ -2,7 +2,7 @@
 
 use cuferry_arch::{GpuArch, Host, history, table};
 use cuferry_inspect::Question;
-use cuferry_machine::gpu;
+use cuferry_machine::{Root, gpu, pci};
 
 use crate::args::Inspect;
 use crate::failure::{Failure, Fault};
@@ -55,8 +55,11 @@ pub(crate) fn questions(args: &Inspect) -> Result<Questions, Failure> {
     }
     let gpus = gpu::gpus();
     if !gpus.gpus.is_empty() && args.host.is_none_or(|host| host == Host::of_this_program()) {
-        // What the driver says of itself is a CUDA release; the driver is at least that release's own.
-        let driver = gpus.driver.and_then(history::of).map(|row| row.driver);
+        // libcuda says which CUDA release it serves, and is at least that release's own driver; with a compatibility
+        // package it is newer than the kernel's part, which says its version.
+        let served = gpus.driver.and_then(history::of).map(|row| row.driver);
+        let kernel = pci::kernel_driver(&Root::default()).and_then(|driver| driver.value.version);
+        let driver = served.max(kernel);
         let driver = args.driver.or(driver);
         let products = |arch: GpuArch| {
             let names: Vec<&str> =
