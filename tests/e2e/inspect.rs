@@ -158,9 +158,24 @@ fn a_damaged_entry_is_named_and_the_others_stay() {
     let second = usize::try_from(first).expect("a small file");
     bytes[second + 4..second + 8].copy_from_slice(&3_u32.to_le_bytes());
     std::fs::write(project.at("damaged.fatbin"), bytes).expect("the folder is writable");
-    let run = project.run(["inspect", "damaged.fatbin", "--list"]).expect(0);
+    let run = project.run(["inspect", "damaged.fatbin", "--list"]).expect(1);
     assert_eq!(run.stdout, "ELF file    1: damaged.1.sm_35.cubin\n");
     assert!(run.stderr.contains(&format!("at offset {second:#x}")), "{}", run.stderr);
     let run = project.run(["inspect", "damaged.fatbin", "--gpu", "h100"]).expect(1);
     assert!(run.stdout.contains(&format!("at offset {second:#x}")), "{}", run.stdout);
+}
+
+#[test]
+fn ptx_among_the_strings_of_a_program_is_not_passed_over() {
+    let source = "const char *ptx = \"\\n.version 6.0\\n.target sm_61\\n.address_size 64\\n\";\n\
+        const char *shape = \".version %d.%d\\n.target sm_%d\";\n\
+        int main(int count, char **) { return (count > 5 ? ptx : shape)[0] == 'x'; }\n";
+    let project = TestProject::new().file("text.cpp", source);
+    let compiler = std::process::Command::new("g++")
+        .args(["-o", "text", "text.cpp"])
+        .current_dir(project.at(""))
+        .status();
+    assert!(compiler.expect("building needs g++ as well").success());
+    let run = project.run(["inspect", "text", "--gpu", "h100"]).expect(0);
+    assert!(run.stdout.contains("no fatbin inside, but PTX as text for sm_61, "), "{}", run.stdout);
 }

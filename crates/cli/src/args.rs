@@ -45,7 +45,7 @@ pub(crate) enum Command {
         cuferry inspect torch-*.whl --gpu sm_90 --format json\n  \
         cuferry inspect / --gpu sm_90                       this machine's own files\n  \
         cuferry inspect libdetect.so --list                 as `cuobjdump -lelf -lptx` prints it\n\n\
-Exit codes: 0 it runs, or no question was asked; 1 nothing runs on the GPUs asked about; 2 wrong use; 3 a file \
+Exit codes: 0 it runs, or no question was asked; 1 nothing runs on the GPUs asked about, or an entry could not be read; 2 wrong use; 3 a file \
 that cannot be read.")]
     Inspect(Inspect),
     /// Explain an error that CUDA, a loader, a compiler or a container printed, or an id of cuferry's

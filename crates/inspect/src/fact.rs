@@ -30,6 +30,11 @@ pub enum Fact {
     },
     /// No device code: any GPU, or none, will do.
     HostOnly,
+    /// No device code that the CUDA runtime would load, but PTX as text among the strings.
+    PtxText {
+        /// What it is written for.
+        targets: Vec<GpuArch>,
+    },
     /// The host half is for another CPU.
     OtherHost {
         /// The file's.
@@ -142,6 +147,7 @@ impl Fact {
             Self::Ptx { .. } => "CF3002",
             Self::HostOnly => "CF3003",
             Self::Emulated { .. } => "CF3004",
+            Self::PtxText { .. } => "CF3005",
             Self::OtherHost { .. } => "CF3010",
             Self::OwnLibrary { .. } => "CF3011",
             Self::NoPtx { .. } => "CF3012",
@@ -173,6 +179,14 @@ impl fmt::Display for Fact {
                 write!(formatter, "the software device runs its {} PTX", target.virtual_())
             }
             Self::HostOnly => write!(formatter, "no device code inside"),
+            Self::PtxText { targets } => {
+                let names: Vec<_> = targets.iter().map(|target| target.real()).collect();
+                write!(
+                    formatter,
+                    "no fatbin inside, but PTX as text for {}, which only the program itself can load",
+                    names.join(", ")
+                )
+            }
             Self::OtherHost { machine, host } => {
                 write!(formatter, "its host half is {machine} code, and the machine is {host}")
             }

@@ -17,6 +17,9 @@ pub struct Inventory {
     pub host: Option<HostPart>,
     /// The device code, in the file's order.
     pub modules: Vec<Module>,
+    /// What PTX kept as text among the strings of a host file without any other device code is written for. The program
+    /// may hand it to the driver itself, or make other PTX of it: nothing in the file tells.
+    pub ptx_texts: BTreeSet<GpuArch>,
     /// The toolkits that wrote the device code, with how many entries say so.
     pub toolkits: Vec<ToolkitMark>,
     /// How many entries were asked for their toolkit, of those that could be: compressed ones cost time to ask.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use cuferry_arch::{CudaRelease, PtxIsa, library};
+use cuferry_arch::{CudaRelease, GpuArch, PtxIsa, library};
 use cuferry_binfmt::cubin::{Cubin, Release};
 use cuferry_binfmt::fatbin::{self, Unpacker};
 use cuferry_binfmt::host::{self, Host};
@@ -37,7 +37,30 @@ pub enum Effort {
 /// What a file holds. None if it is neither ELF, nor an archive of ELF files, nor device code.
 pub fn read(bytes: &[u8], effort: Effort, done: &mut dyn FnMut(Range<usize>)) -> Option<Inventory> {
     let sources = sources(bytes, done);
-    inventory(bytes, &sources, effort)
+    let mut inventory = inventory(bytes, &sources, effort)?;
+    if inventory.modules.is_empty() && kind_of(bytes) == FileKind::HostElf {
+        inventory.ptx_texts = ptx_texts(bytes);
+        done(0..bytes.len());
+    }
+    Some(inventory)
+}
+
+/// The targets of PTX kept as text: `.target` with a real name, soon after `.version`. The tools that write PTX hold the
+/// directives as well, but not with a name behind them.
+fn ptx_texts(bytes: &[u8]) -> BTreeSet<GpuArch> {
+    const TARGET: &[u8] = b".target sm_";
+    const VERSION: &[u8] = b".version ";
+    /// Between both stand a version number and a line end, seldom a comment.
+    const NEAR: usize = 256;
+    let mut archs = BTreeSet::new();
+    for place in memchr::memmem::find_iter(bytes, TARGET) {
+        let before = &bytes[place.saturating_sub(NEAR)..place];
+        let name = &bytes[place + TARGET.len()..];
+        let length = name.iter().take(5).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let arch = std::str::from_utf8(&name[..length]).ok().and_then(|name| name.parse::<GpuArch>().ok());
+        archs.extend(arch.filter(|_| memchr::memmem::find(before, VERSION).is_some()));
+    }
+    archs
 }
 
 /// What a file holds whose sources are known already.
@@ -78,7 +101,8 @@ pub fn inventory(bytes: &[u8], sources: &[Source<'_>], effort: Effort) -> Option
     };
     let modules = modules(sources);
     let (toolkits, asked) = toolkits(sources, effort, &mut problems);
-    Some(Inventory { form, size: bytes.len() as u64, host, modules, toolkits, asked, problems })
+    let (size, ptx_texts) = (bytes.len() as u64, BTreeSet::new());
+    Some(Inventory { form, size, host, modules, ptx_texts, toolkits, asked, problems })
 }
 
 /// The inventory of a shared library of no bytes; none for any other empty file.
@@ -89,6 +113,7 @@ pub fn placeholder(file_name: &str) -> Option<Inventory> {
         size: 0,
         host: None,
         modules: Vec::new(),
+        ptx_texts: BTreeSet::new(),
         toolkits: Vec::new(),
         asked: Asked::default(),
         problems: Vec::new(),

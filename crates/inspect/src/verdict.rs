@@ -146,6 +146,9 @@ fn device(inventory: &Inventory, question: &Question) -> Device {
             Some(problem) if inventory.form != Form::Placeholder => {
                 (Outcome::Impossible, Fact::Unreadable { problem: problem.to_string() })
             }
+            _ if !inventory.ptx_texts.is_empty() => {
+                (Outcome::Native, Fact::PtxText { targets: inventory.ptx_texts.iter().copied().collect() })
+            }
             _ => (Outcome::Native, Fact::HostOnly),
         };
         return Device { outcome, fact, modules: Tally::default(), driver: None };

@@ -15,6 +15,7 @@ fn file(text: &str) -> Inventory {
         size: 1,
         host: None,
         modules: Vec::new(),
+        ptx_texts: std::collections::BTreeSet::new(),
         toolkits: Vec::new(),
         asked: Asked::default(),
         problems: Vec::new(),

@@ -200,6 +200,7 @@ fn every_fact_of_a_verdict_is_explained() {
         Fact::Ptx { target: arch(86), isa: None },
         Fact::Emulated { target: arch(86) },
         Fact::HostOnly,
+        Fact::PtxText { targets: vec![arch(75)] },
         Fact::OtherHost { machine, host: Host::X86_64 },
         Fact::OwnLibrary { machine, component: text(), from: text() },
         Fact::NoPtx { code: arch(87), obstacle: jetson },

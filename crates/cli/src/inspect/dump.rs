@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_artifact::{Artifact, ArtifactKind, Bytes, Node, NodeKind, Tree};
-use cuferry_binfmt::fatbin::Unpacker;
+use cuferry_binfmt::fatbin::{PayloadErrorKind, Unpacker};
 use cuferry_inspect::listing::{self, Line, Listing, Scope};
 use cuferry_inspect::resources;
 use cuferry_inspect::source::{self, Source};
@@ -66,15 +66,18 @@ pub(crate) fn dump(context: &Context, args: &Inspect, artifacts: &[Artifact]) ->
     }
     out.flush().map_err(|error| Stop::Output(error).into_failure())?;
     if totals.left_out > 0 {
-        eprintln!("{} more entries that cuobjdump passes over: `--all` has them, too", totals.left_out);
+        let (entries, them) = if totals.left_out == 1 { ("entry", "it") } else { ("entries", "them") };
+        eprintln!("{} more {entries} that cuobjdump passes over: `--all` has {them}, too", totals.left_out);
     }
     if let Some(folder) = &folder {
-        eprintln!("{} files written to {folder}", totals.entries);
+        let files = if totals.entries == 1 { "file" } else { "files" };
+        eprintln!("{} {files} written to {folder}", totals.entries);
     }
     if totals.problems > 0 {
-        eprintln!("{} entries could not be read", totals.problems);
+        let entries = if totals.problems == 1 { "entry" } else { "entries" };
+        eprintln!("{} {entries} could not be read", totals.problems);
     }
-    Ok(totals.entries > 0)
+    Ok(totals.entries > 0 && totals.problems == 0)
 }
 
 /// One file on its way out.
@@ -205,7 +208,8 @@ impl File<'_> {
                         }
                         Err(error) => {
                             totals.entries -= 1;
-                            totals.problems += 1;
+                            // LTO-IR is for NVIDIA's linker alone: that is no damage.
+                            totals.problems += usize::from(error.kind != PayloadErrorKind::Obfuscated);
                             eprintln!("{}: {}: {error}", self.label, listed.name);
                         }
                     }

@@ -95,6 +95,7 @@ fn file_json(file: &FileReport, report: &Report) -> Value {
         "origin": file.origin.as_ref().map(origin_json),
         "tegra_only": tegra.collect::<Vec<_>>(),
         "modules": inventory.modules.iter().map(module_json).collect::<Vec<_>>(),
+        "ptx_texts": inventory.ptx_texts.iter().map(|target| target.virtual_()).collect::<Vec<_>>(),
         "problems": problems.collect::<Vec<_>>(),
         "verdicts": verdicts.collect::<Vec<_>>(),
     })
