@@ -12,10 +12,6 @@ use cuferry_binfmt::{FileKind, kind_of};
 
 use crate::inventory::{CodeKind, Problem};
 
-/// After how many bytes of containers their pages are given back. Headers are few, but reading one brings its
-/// neighbours in, and a library has thousands.
-const GIVEN_BACK: usize = 8 << 20;
-
 /// A file, or a member of an archive.
 #[derive(Clone, Debug)]
 pub struct Source<'data> {
@@ -113,20 +109,15 @@ pub fn source<'data>(
     offset: u64,
     done: &mut dyn FnMut(Range<usize>),
 ) -> Source<'data> {
-    let found = device::find_with(bytes, done);
     let problem = |at: u64, what: String| Problem {
         member: member.clone(),
         offset: Some(offset.saturating_add(at)),
         what,
     };
-    let mut problems: Vec<Problem> = found
-        .problems
-        .iter()
-        .map(|error| problem(error.offset(), without_offset(&error.to_string())))
-        .collect();
-    let mut items = Vec::new();
-    let mut kept = 0;
-    for container in &found.containers {
+    let (mut items, mut broken) = (Vec::new(), Vec::new());
+    // Entries are read as each container is found, while its pages are at hand: headers are few, but reading one brings
+    // its neighbours in, and a library has thousands.
+    let found = device::find_each(bytes, done, &mut |container| {
         for entry in container.container.entries() {
             let item = |entry: Entry<'data>, group: Option<Entry<'data>>| Item {
                 place: container.place,
@@ -142,20 +133,22 @@ pub fn source<'data>(
                     for member in group.members() {
                         match member {
                             Ok(member) => items.push(item(member, opener.take())),
-                            Err(error) => problems.push(problem(error.offset, error.kind.to_string())),
+                            Err(error) => broken.push(problem(error.offset, error.kind.to_string())),
                         }
                     }
                 }
                 Ok(entry) => items.push(item(entry, None)),
-                Err(error) => problems.push(problem(error.offset, error.kind.to_string())),
+                Err(error) => broken.push(problem(error.offset, error.kind.to_string())),
             }
         }
-        let end = usize::try_from(container.container.range().end).unwrap_or(usize::MAX);
-        if end.saturating_sub(kept) > GIVEN_BACK {
-            done(kept..end);
-            kept = end;
-        }
-    }
+    });
+    let mut problems: Vec<Problem> = found
+        .problems
+        .iter()
+        .map(|error| problem(error.offset(), without_offset(&error.to_string())))
+        .collect();
+    broken.sort_by_key(|problem: &Problem| problem.offset);
+    problems.append(&mut broken);
     for image in found.images {
         items.push(Item {
             place: image.place,
