@@ -1,6 +1,8 @@
 //! GPU architectures, and machines without GPUs.
 
-use crate::project::{TestProject, skipped};
+use cuferry_testkit::skipped;
+
+use crate::project::TestProject;
 
 #[track_caller]
 fn error(gpu: &str, code: i32) -> String {

@@ -3,7 +3,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-use crate::project::{REPOSITORY, Run, TestProject, files, masked, skipped};
+use cuferry_testkit::skipped;
+
+use crate::project::{REPOSITORY, Run, TestProject, files, masked};
 
 /// A build where no toolkit is installed. None on a machine that has one.
 fn rebuild(project: &TestProject, index: &str, args: &[&str]) -> Option<Run> {

@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::project::{Run, TestProject, files, masked, skipped};
+use cuferry_testkit::skipped;
+
+use crate::project::{Run, TestProject, files, masked};
 
 #[test]
 fn programs_go_to_the_folder_named() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use cuferry_testkit::variable;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -193,15 +194,6 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(REPOSITORY).join("tests/e2e").join(name)
 }
 
-/// A variable of the environment in which the tests were started.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests' own surroundings: CI or not, and where its tools are"
-)]
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 /// Where the machine has a program.
 fn machines(program: &str) -> PathBuf {
     find(program).unwrap_or_else(|| panic!("these tests need `{program}` on PATH"))
@@ -211,12 +203,6 @@ fn machines(program: &str) -> PathBuf {
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = variable("PATH").unwrap_or_default();
     path.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.is_file())
-}
-
-/// Says why a test had nothing to test.
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
-pub(crate) fn skipped(lacking: &str) {
-    println!("skipped: {lacking}");
 }
 
 /// `text` without what stands between `before` and the next `after`.

@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use cuferry_testkit::{lacking, variable};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::project::{REPOSITORY, find, skipped, variable};
+use crate::project::{REPOSITORY, find};
 
 /// What of the machine's environment a run with the real toolkit needs: programs, the data folder, the way to the network.
 pub(crate) const SURROUNDINGS: &[&str] = &[
@@ -25,13 +26,6 @@ pub(crate) const SURROUNDINGS: &[&str] = &[
     "no_proxy",
     "NO_PROXY",
 ];
-
-/// Says what is lacking, and fails in CI: there everything is to be tested.
-#[track_caller]
-pub(crate) fn lacking(what: &str) {
-    assert!(variable("CI").is_none(), "in CI nothing is skipped, but {what}");
-    skipped(what);
-}
 
 /// A copy of an example.
 struct Example {

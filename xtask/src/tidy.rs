@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("exec", 3, &["digest", "graph"]),
     ("artifact", 3, &["arch", "binfmt", "digest"]),
     ("oci", 3, &["arch", "binfmt", "digest"]),
+    ("testkit", 4, &["arch", "install", "toolchain"]),
     (
         "cli",
         4,

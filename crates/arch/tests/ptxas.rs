@@ -4,43 +4,19 @@
 //! cannot be had, the test says so and passes, but for CI.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::thread;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use cuferry_arch::run::{ptx_assembles, ptx_runs};
 use cuferry_arch::table::{self, ToolkitRow};
 use cuferry_arch::{CudaRelease, Flavor, GpuArch, Host, PtxIsa};
-use cuferry_install::{InstallError, Options, Request, ensure, installed};
+use cuferry_install::installed;
+use cuferry_testkit::{data_dir, toolkit, variable};
 use cuferry_toolchain::release_file;
 use tempfile::TempDir;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests' own surroundings: CI or not, and where its tools are"
-)]
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Says what is lacking, and fails in CI: there everything is to be tested.
-#[expect(clippy::print_stdout, reason = "whoever runs the tests is to see what was not tested")]
-#[track_caller]
-fn lacking(what: &str) {
-    assert!(variable("CI").is_none(), "in CI nothing is skipped, but {what}");
-    println!("skipped: {what}");
-}
-
-/// Where cuferry keeps its toolkits.
-fn data() -> Option<Utf8PathBuf> {
-    let home = variable("CUFERRY_HOME").map(Utf8PathBuf::from);
-    let data = || variable("XDG_DATA_HOME").map(|data| Utf8Path::new(&data).join("cuferry"));
-    let user = || variable("HOME").map(|home| Utf8Path::new(&home).join(".local/share/cuferry"));
-    home.or_else(data).or_else(user).filter(|path| path.is_absolute())
-}
 
 /// One assembler, and the folder for what it reads.
 struct Ptxas {
@@ -67,22 +43,10 @@ impl Ptxas {
         if let Some(program) = variable("CUFERRY_PTXAS") {
             return Some(Self::new(program.into()));
         }
-        let Some(data) = data() else {
-            lacking("no folder for toolkits: HOME is not set");
-            return None;
-        };
-        let release = release_file::known().iter().max_by_key(|file| file.release)?;
-        let there = installed(&data).into_iter().rfind(|toolkit| toolkit.release == release.release);
-        let request = Request { release, hosts: &[Host::X86_64], libraries: &[] };
-        let fetched = there.map_or_else(|| ensure(&data, &request, &options(), &|_| ()), Ok);
-        match fetched {
-            Ok(toolkit) => Some(Self::new(toolkit.root.join("bin/ptxas"))),
-            Err(error @ InstallError::Network { .. }) => {
-                lacking(&format!("CUDA {} is not here and cannot be fetched: {error}", release.release));
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
+        let newest = release_file::known().iter().map(|file| file.release).max()?;
+        let there = installed(&data_dir()?).into_iter().rfind(|toolkit| toolkit.release == newest);
+        let root = there.map(|toolkit| toolkit.root).or_else(|| toolkit(newest, &[Host::X86_64], &[]))?;
+        Some(Self::new(root.join("bin/ptxas")))
     }
 
     /// What `--help` lists under `--gpu-name`.
@@ -125,18 +89,6 @@ impl Ptxas {
         read.filter(|(_, output)| !words(output).contains("Unsupported .target"))
             .map(|(target, _)| target)
             .collect()
-    }
-}
-
-/// As the command line reaches an index of packages.
-fn options() -> Options {
-    Options {
-        index_url: variable("PIP_INDEX_URL"),
-        http_proxy: variable("http_proxy"),
-        https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),
-        no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),
-        ca_file: variable("SSL_CERT_FILE").map(Into::into),
-        ..Options::default()
     }
 }
 
@@ -245,7 +197,7 @@ fn check_row(ptxas: &Ptxas) {
 fn toolkits_are_as_their_rows_say() {
     let Some(newest) = Ptxas::newest() else { return };
     check_row(&newest);
-    let others = data().map(|data| installed(&data)).unwrap_or_default();
+    let others = data_dir().map(|data| installed(&data)).unwrap_or_default();
     for toolkit in others.into_iter().filter(|toolkit| toolkit.release != newest.row.release) {
         check_row(&Ptxas::new(toolkit.root.join("bin/ptxas")));
     }

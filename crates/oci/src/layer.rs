@@ -170,14 +170,10 @@ mod tests {
     use std::collections::BTreeMap;
     use std::io::Read as _;
 
+    use cuferry_testkit::scratch;
+
     use super::*;
     use crate::entry::{Entry, tree};
-
-    fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        (folder, path)
-    }
 
     fn decompress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
         let mut plain = Vec::new();

@@ -116,13 +116,9 @@ pub(crate) fn replace_folder(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileE
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use cuferry_testkit::scratch;
 
-    fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        (folder, path)
-    }
+    use super::*;
 
     fn names(folder: &Utf8Path) -> Vec<String> {
         let mut names: Vec<String> =

@@ -8,8 +8,9 @@ use tempfile::TempDir;
 
 use super::compare::check_file;
 use super::nvidia::{Nvidia, nvidia, scratch, stderr, stdout};
+use cuferry_testkit::lacking;
+
 use crate::project::find;
-use crate::real::lacking;
 
 /// Constants, a device variable, shared memory, two instances of a template.
 const SCALE: &str = r"

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use cuferry_testkit::{lacking, variable};
 use tempfile::TempDir;
 
-use crate::project::variable;
-use crate::real::{SURROUNDINGS, lacking};
+use crate::real::SURROUNDINGS;
 
 /// Where the toolkit is.
 pub(super) struct Nvidia {

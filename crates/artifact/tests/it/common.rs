@@ -2,26 +2,11 @@
 
 use std::io::Write as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use cuferry_artifact::{Artifact, Limits, NodeKind, Tree, open, open_bytes};
 use cuferry_digest::Digest;
+pub(crate) use cuferry_testkit::{lacking, scratch};
 use serde_json::{Value, json};
-
-/// A folder of this test's own, removed at its end.
-pub(crate) fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
-    let guard = tempfile::tempdir().unwrap();
-    let path = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
-    (guard, path)
-}
-
-/// Says what is lacking, and fails in CI: there everything is to be tested.
-#[track_caller]
-pub(crate) fn lacking(what: &str) {
-    #[expect(clippy::disallowed_methods, reason = "CI says so by its environment")]
-    let ci = std::env::var_os("CI").is_some();
-    assert!(!ci, "in CI nothing is skipped, but {what}");
-    println!("skipped: {what}");
-}
 
 /// A tar in a line an entry: `name/` is a folder, `name -> target` a symbolic link, `name => target` a hard link,
 /// `name = content` a file, and a bare `name` a file that holds its own name.

@@ -1,10 +1,6 @@
 //! Tests against files that NVIDIA's tools write while the tests run, and against what `cuobjdump` says of them.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "helpers of tests stand outside of the tests themselves"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside of the tests themselves")]
 
 mod cubins;
 mod hosts;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cuferry_arch::{CudaRelease, Host};
 use tempfile::TempDir;
 
 /// A toolkit on this machine.
@@ -11,37 +12,16 @@ pub(crate) struct Toolkit {
     root: PathBuf,
 }
 
-/// The newest toolkit whose release starts with `release`. Without one the test is skipped; in CI it fails.
+/// The toolkit of a release: of 13.5 with the libraries of both hosts, which the tests of the command want as well.
 #[track_caller]
 pub(crate) fn toolkit(release: &str) -> Option<Toolkit> {
-    let data = variable("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share")));
-    let folder = data.map(|data| data.join("cuferry/toolkits"));
-    let entries = folder.and_then(|folder| fs::read_dir(folder).ok());
-    let prefix = format!("cuda-{release}");
-    let mut roots: Vec<PathBuf> = entries
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)))
-        .filter(|path| path.join("bin/nvcc").exists())
-        .collect();
-    roots.sort();
-    let root = roots.pop();
-    if root.is_none() {
-        assert!(variable("CI").is_none(), "in CI nothing is skipped, but CUDA {release} is not installed");
-        println!("skipped: CUDA {release} is not installed");
-    }
-    root.map(|root| Toolkit { root })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests' own surroundings: CI or not, and where toolkits are"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    let release = release.parse().unwrap();
+    let root = if release == CudaRelease::new(13, 5) {
+        cuferry_testkit::toolkit(release, &Host::ALL, &["cublas"])
+    } else {
+        cuferry_testkit::toolkit(release, &[Host::X86_64], &[])
+    };
+    root.map(|root| Toolkit { root: root.into() })
 }
 
 impl Toolkit {

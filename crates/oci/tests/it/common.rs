@@ -9,16 +9,10 @@ use cuferry_oci::{
     Assembly, Base, Closure, ClosureRequest, Compression, Destination, Entry, ImageConfig, ImagePlan,
     LayerCache, Origin, Root, SearchFolder, WrittenImage, assemble, read_closure, write_image,
 };
+pub(crate) use cuferry_testkit::scratch;
 
 /// What the sample program ends with.
 pub(crate) const EXIT_CODE: i32 = 42;
-
-/// A folder of this test's own, removed at its end.
-pub(crate) fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
-    let guard = tempfile::tempdir().unwrap();
-    let path = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
-    (guard, path)
-}
 
 /// Runs a command; `None` if there is no such program.
 pub(crate) fn try_run(program: &str, arguments: &[&str]) -> Option<Output> {
