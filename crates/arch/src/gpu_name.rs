@@ -101,37 +101,23 @@ fn is_decoration(word: &str) -> bool {
 
 /// The three known names with the fewest edits, if those are few; of equals those that start alike.
 fn nearest(text: &str) -> Vec<&'static str> {
-    let text: Vec<char> = text.chars().take(LONGEST).collect();
+    let text: String = text.chars().take(LONGEST).collect();
+    let length = text.chars().count();
     let mut all: BTreeSet<(usize, Reverse<usize>, &'static str)> = BTreeSet::new();
     for name in gpus().iter().flat_map(|gpu| &gpu.names) {
-        let letters: Vec<char> = words(name).concat().chars().collect();
+        let known = words(name).concat();
         // Half of a name may differ, no more: `x` is like nothing.
-        let most = letters.len() / 2;
-        if text.len().abs_diff(letters.len()) > most {
+        let most = known.chars().count() / 2;
+        if length.abs_diff(known.chars().count()) > most {
             continue;
         }
-        let edits = edits(&text, &letters);
+        let edits = strsim::levenshtein(&text, &known);
         if edits <= most {
-            let alike = text.iter().zip(&letters).take_while(|(left, right)| left == right).count();
+            let alike = text.chars().zip(known.chars()).take_while(|(left, right)| left == right).count();
             all.insert((edits, Reverse(alike), name));
         }
     }
     all.into_iter().take(3).map(|(_, _, name)| name).collect()
-}
-
-/// Letters to insert, delete or replace to turn one text into the other (Levenshtein).
-fn edits(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (done, letter) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = done + 1;
-        for (at, other) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != other);
-            diagonal = row[at + 1];
-            row[at + 1] = replaced.min(row[at] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

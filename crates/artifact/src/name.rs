@@ -19,27 +19,11 @@ pub(crate) fn components(name: &str) -> Result<Vec<&str>, ProblemKind> {
 
 /// The candidate nearest to `name`, if one is near enough to be meant: at most a third of the letters differ.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted: Vec<char> = name.to_lowercase().chars().take(256).collect();
-    let most = (wanted.len() / 3).max(1);
-    let distances = candidates.map(|candidate| {
-        let letters: Vec<char> = candidate.to_lowercase().chars().take(256).collect();
-        (distance(&wanted, &letters), candidate)
-    });
+    let plain = |name: &str| name.to_lowercase().chars().take(256).collect::<String>();
+    let wanted = plain(name);
+    let most = (wanted.chars().count() / 3).max(1);
+    let distances = candidates.map(|candidate| (strsim::levenshtein(&wanted, &plain(candidate)), candidate));
     distances.filter(|(distance, _)| *distance <= most).min().map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's: how many letters are to be put in, taken out or changed.
-fn distance(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], index + 1);
-        for (column, other) in right.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != other);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
         let inside = candidate.len() >= 3
             && text.len() >= 3
             && (text.contains(&*candidate) || candidate.contains(&*text));
-        let edits = edits(&text, &candidate);
+        let edits = strsim::osa_distance(&text, &candidate);
         if edits <= limit { Some(edits) } else { inside.then_some(limit + 1) }
     };
     candidates.into_iter().filter_map(|candidate| Some((rank(candidate)?, candidate))).min().map(|(_, it)| it)
@@ -163,24 +163,6 @@ fn plain(text: &str) -> Cow<'_, str> {
         .map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() })
         .collect::<String>()
         .into()
-}
-
-/// How many letters must be changed, added, taken away or swapped with their neighbour to make one text of the other.
-fn edits(left: &str, right: &str) -> usize {
-    let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
-    let mut rows = vec![(0..=right.len()).collect::<Vec<_>>()];
-    for (i, a) in left.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in right.iter().enumerate() {
-            let mut cost = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == right[j - 1] && left[i - 1] == *b {
-                cost = cost.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(cost);
-        }
-        rows.push(row);
-    }
-    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
