@@ -5,6 +5,7 @@ use cuferry_binfmt::ElfInfo;
 use cuferry_binfmt::device;
 use cuferry_binfmt::host::Host;
 use cuferry_inspect::read::{self, Effort};
+use cuferry_inspect::source;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -17,5 +18,5 @@ fuzz_target!(|bytes: &[u8]| {
     for problem in &found.problems {
         assert!(!problem.to_string().is_empty());
     }
-    let _ = read::read(bytes, Effort::All, &mut |_| ());
+    let _ = read::inventory(bytes, &source::sources(bytes, &mut |_| ()), Effort::All);
 });

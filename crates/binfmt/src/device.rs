@@ -125,6 +125,15 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// What is wrong, without the place.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Section(error) => error.kind.to_string(),
+            Self::Fatbin(error) => error.kind.to_string(),
+            Self::Offload(error) => error.kind.to_string(),
+        }
+    }
+
     /// Where, in bytes from the start of the file.
     pub fn offset(&self) -> u64 {
         match self {

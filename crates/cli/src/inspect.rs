@@ -1,5 +1,6 @@
 //! `cuferry inspect`: opens what it is pointed at, asks what becomes of it, and prints the answer.
 
+mod candidate;
 mod collect;
 mod dump;
 mod json;
@@ -10,12 +11,15 @@ pub(crate) use collect::{Report, collect};
 pub(crate) use dump::dump;
 pub(crate) use question::questions;
 
+use crate::failure::Failure;
+use crate::words;
+
 /// Prints a report for people.
-pub(crate) fn print_text(report: &Report, verbose: bool) {
-    print!("{}", text::render(report, verbose));
+pub(crate) fn print_text(report: &Report, verbose: bool) -> Result<(), Failure> {
+    words::print(&text::render(report, verbose))
 }
 
 /// Prints a report for programs.
-pub(crate) fn print_json(report: &Report) {
-    println!("{:#}", json::render(report));
+pub(crate) fn print_json(report: &Report) -> Result<(), Failure> {
+    words::print(&format!("{:#}\n", json::render(report)))
 }

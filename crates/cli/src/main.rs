@@ -1,5 +1,8 @@
 //! `cuferry`: arguments in, words and exit codes out. Everything else is done by the crates below.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line is where cuferry speaks")]
+#![expect(
+    clippy::print_stderr,
+    reason = "the command line is where cuferry speaks; results go through `words::print`"
+)]
 
 mod args;
 mod commands;
@@ -32,7 +35,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&context, args).map(|()| Answer::Good),
         Command::Inspect(args) => commands::inspect::run(&context, args),
         Command::Explain(args) => commands::explain::run(args),
-        Command::Doctor(args) => Ok(commands::doctor::run(&context, args)),
+        Command::Doctor(args) => commands::doctor::run(&context, args),
         Command::Init(args) => commands::init::run(&context, args).map(|()| Answer::Good),
         Command::Toolchain(args) => commands::toolchain::run(&context, args).map(|()| Answer::Good),
         Command::Completions { shell } => {

@@ -13,6 +13,7 @@ use crate::failure::{Failure, Fault};
 use crate::image::Image;
 use crate::project::Loaded;
 use crate::select::{self, Selected};
+use crate::words::print;
 
 /// Raised when a field of a report changes its meaning or goes away. `docs/json.md` describes the fields.
 const SCHEMA: u32 = 1;
@@ -81,9 +82,14 @@ fn plan_note(note: &Note) -> String {
 }
 
 /// The result, for people.
-pub(crate) fn text(loaded: &Loaded, plan: &Plan, summary: &Summary, image: Option<&Image>) {
+pub(crate) fn text(
+    loaded: &Loaded,
+    plan: &Plan,
+    summary: &Summary,
+    image: Option<&Image>,
+) -> Result<(), Failure> {
     if !summary.is_success() {
-        return;
+        return Ok(());
     }
     if summary.ran == 0 {
         eprintln!("nothing to do: all {} actions are up to date", summary.up_to_date);
@@ -91,10 +97,10 @@ pub(crate) fn text(loaded: &Loaded, plan: &Plan, summary: &Summary, image: Optio
         eprintln!("built: {} actions run, {} up to date", summary.ran, summary.up_to_date);
     }
     for product in &plan.products {
-        println!("{:<8} {}", kind(product.kind), absolute(loaded, product));
+        print(&format!("{:<8} {}\n", kind(product.kind), absolute(loaded, product)))?;
     }
     if let Some(image) = image {
-        println!("{:<8} {} ({})", "image", image.path(), image.summary());
+        print(&format!("{:<8} {} ({})\n", "image", image.path(), image.summary()))?;
         for note in &image.notes {
             eprintln!("  note      {note}");
         }
@@ -102,6 +108,7 @@ pub(crate) fn text(loaded: &Loaded, plan: &Plan, summary: &Summary, image: Optio
             eprintln!("  {step}");
         }
     }
+    Ok(())
 }
 
 fn absolute(loaded: &Loaded, product: &Product) -> String {

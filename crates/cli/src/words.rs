@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use crate::failure::{Failure, Fault};
+
 /// Where nobody says how wide a line may be.
 const USUAL: usize = 80;
 /// Lines longer than this are hard to read, however wide the window is.
@@ -13,10 +15,28 @@ pub(crate) fn width() -> usize {
     terminal.map_or(USUAL, |(width, _)| usize::from(width.0).clamp(40, WIDEST))
 }
 
-/// Writes to standard output. A reader that has seen enough (`| head`) is no failure.
-pub(crate) fn print(text: &str) {
+/// Writes to standard output: the only way there. See [`written`].
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What became of writing to standard output. A reader that has seen enough (`| head`) is no failure; a full disk is one.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::say(
+            Fault::Machine,
+            "output::write",
+            format!("cannot write the answer: {error}"),
+            "check where standard output leads",
+        )),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// `text` in lines of at most `width` characters: the first begins with `first`, the others with as many spaces. What

@@ -5,6 +5,7 @@ use std::fmt;
 
 use cuferry_arch::{CudaRelease, GpuArch, Host, PtxIsa};
 use cuferry_binfmt::SymbolVersion;
+pub use cuferry_binfmt::fatbin::Compression;
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ pub struct Module {
     pub relocatable: bool,
     /// What device linking leaves in a program that has nothing to link: cubins with nothing in them, which decide nothing.
     pub stub: bool,
-    /// What it holds, in the file's order.
+    /// What it holds, in the file's order; never empty.
     pub codes: Vec<Code>,
 }
 
@@ -163,17 +164,6 @@ pub enum CodeKind {
     Unknown(u16),
 }
 
-/// How an entry is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// As it is.
-    None,
-    /// An LZ4 block.
-    Lz4,
-    /// A Zstandard frame.
-    Zstd,
-}
-
 /// A toolkit that wrote device code.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ToolkitMark {
@@ -206,7 +196,7 @@ pub struct Problem {
 impl Inventory {
     /// Whether there is device code.
     pub fn has_device_code(&self) -> bool {
-        self.modules.iter().any(|module| !module.codes.is_empty())
+        !self.modules.is_empty()
     }
 
     /// The modules that count: what a program loads, or, where nothing is linked yet, what will be linked.
@@ -254,17 +244,6 @@ impl CodeKind {
             Self::LtoIr => "lto-ir",
             Self::TileIr => "tile-ir",
             Self::Unknown(_) => "unknown",
-        }
-    }
-}
-
-impl Compression {
-    /// `none`, `lz4` or `zstd`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
         }
     }
 }

@@ -14,5 +14,4 @@ pub mod verdict;
 
 pub use fact::Fact;
 pub use inventory::Inventory;
-pub use read::read;
 pub use verdict::{Outcome, Question, Verdict, verdict};

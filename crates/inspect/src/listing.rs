@@ -3,7 +3,7 @@
 //! Measured with cuobjdump 13.5. Two things differ on purpose: it cuts names with blanks short from the second entry on,
 //! and it passes over containers outside `.nv_fatbin` and `__nv_relfatbin`, which [`Scope::All`] names too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cuferry_arch::{Flavor, GpuArch};
 use cuferry_binfmt::device::{FATBIN_SECTION, Place, RELOCATABLE_SECTION};
@@ -171,16 +171,25 @@ fn stem(name: &str) -> &str {
 /// extension. (cuobjdump lets the last one overwrite the others.)
 pub fn file_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut taken = BTreeSet::new();
-    let unique = |name: &str| {
+    // Where to go on counting for each name that repeats: a hostile file has one a hundred thousand times.
+    let mut next: BTreeMap<String, usize> = BTreeMap::new();
+    let mut unique = move |name: &str| {
         // Names come from inside the file: nothing in them may lead out of the folder.
         let name = name.replace(['/', '\0'], "-");
+        if taken.insert(name.clone()) {
+            return name;
+        }
         let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-        let numbered = (2..).map(|number| format!("{stem}.{number}.{extension}"));
-        let mut choices = std::iter::once(name.clone()).chain(numbered);
-        let free = choices.find(|choice| taken.insert(choice.clone()));
-        free.unwrap_or(name)
+        let number = next.entry(name.clone()).or_insert(2);
+        loop {
+            let choice = format!("{stem}.{number}.{extension}");
+            *number += 1;
+            if taken.insert(choice.clone()) {
+                return choice;
+            }
+        }
     };
-    names.into_iter().map(unique).collect()
+    names.into_iter().map(&mut unique).collect()
 }
 
 impl std::fmt::Display for Listed<'_> {

@@ -2,11 +2,10 @@
 //! question for toolkits is worth.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use cuferry_arch::{CudaRelease, GpuArch, PtxIsa, library};
 use cuferry_binfmt::cubin::{Cubin, Release};
-use cuferry_binfmt::fatbin::{self, Unpacker};
+use cuferry_binfmt::fatbin::Unpacker;
 use cuferry_binfmt::host::{self, Host};
 use cuferry_binfmt::ptx::PtxHeader;
 use cuferry_binfmt::{ElfError, ElfInfo, ElfKind, FileKind, kind_of};
@@ -15,7 +14,7 @@ use crate::inventory::{
     Asked, Code, CodeKind, Compression, Form, HostPart, Inventory, Machine, Module, Problem, Runtime,
     ToolkitMark,
 };
-use crate::source::{Body, Item, Source, limits, place_name, sources};
+use crate::source::{Body, Item, Source, place_name};
 
 /// How many bytes may be unpacked to ask cubins for their toolkit.
 const SAMPLE: u64 = 48 << 20;
@@ -32,17 +31,6 @@ pub enum Effort {
     Sample,
     /// Every cubin.
     All,
-}
-
-/// What a file holds. None if it is neither ELF, nor an archive of ELF files, nor device code.
-pub fn read(bytes: &[u8], effort: Effort, done: &mut dyn FnMut(Range<usize>)) -> Option<Inventory> {
-    let sources = sources(bytes, done);
-    let mut inventory = inventory(bytes, &sources, effort)?;
-    if inventory.modules.is_empty() && kind_of(bytes) == FileKind::HostElf {
-        inventory.ptx_texts = ptx_texts(bytes);
-        done(0..bytes.len());
-    }
-    Some(inventory)
 }
 
 /// The targets of PTX kept as text: `.target` with a real name, soon after `.version`. The tools that write PTX hold the
@@ -63,7 +51,8 @@ fn ptx_texts(bytes: &[u8]) -> BTreeSet<GpuArch> {
     archs
 }
 
-/// What a file holds whose sources are known already.
+/// What a file holds whose device code is in `sources`. None if it is neither ELF, nor an archive of ELF files, nor device
+/// code.
 pub fn inventory(bytes: &[u8], sources: &[Source<'_>], effort: Effort) -> Option<Inventory> {
     let kind = kind_of(bytes);
     let has_code = sources.iter().any(|source| !source.items.is_empty());
@@ -101,7 +90,10 @@ pub fn inventory(bytes: &[u8], sources: &[Source<'_>], effort: Effort) -> Option
     };
     let modules = modules(sources);
     let (toolkits, asked) = toolkits(sources, effort, &mut problems);
-    let (size, ptx_texts) = (bytes.len() as u64, BTreeSet::new());
+    // Other files that hold none are not read as text.
+    let ptx_texts =
+        if modules.is_empty() && kind == FileKind::HostElf { ptx_texts(bytes) } else { BTreeSet::new() };
+    let size = bytes.len() as u64;
     Some(Inventory { form, size, host, modules, ptx_texts, toolkits, asked, problems })
 }
 
@@ -202,7 +194,7 @@ fn join(parts: Vec<HostPart>) -> Option<HostPart> {
 }
 
 fn modules(sources: &[Source<'_>]) -> Vec<Module> {
-    let mut unpacker = Unpacker::new(limits());
+    let mut unpacker = Unpacker::default();
     let mut modules: Vec<Module> = Vec::new();
     for source in sources {
         for items in source.items.chunk_by(|left, right| left.module == right.module) {
@@ -247,11 +239,7 @@ fn code(source: &Source<'_>, item: &Item<'_>) -> Option<Code> {
             offset,
             stored: entry.stored.len() as u64,
             size: entry.size,
-            compression: match entry.compression {
-                fatbin::Compression::None => Compression::None,
-                fatbin::Compression::Lz4 => Compression::Lz4,
-                fatbin::Compression::Zstd => Compression::Zstd,
-            },
+            compression: entry.compression,
             debug: entry.is_debug(),
             identifier: entry.identifier.map(|name| String::from_utf8_lossy(name).into_owned()),
         },
@@ -285,7 +273,7 @@ fn toolkits(
         .flat_map(|source| source.items.iter().map(move |item| (source, item)))
         .filter(|(_, item)| item.kind() == CodeKind::Sass)
         .collect();
-    let mut unpacker = Unpacker::new(limits());
+    let mut unpacker = Unpacker::default();
     let mut marks: BTreeMap<CudaRelease, usize> = BTreeMap::new();
     let mut asked = Asked { read: 0, of: cubins.len() };
     for index in chosen(&cubins, effort) {
@@ -313,9 +301,7 @@ fn toolkits(
 fn chosen(cubins: &[(&Source<'_>, &Item<'_>)], effort: Effort) -> Vec<usize> {
     let cost = |index: usize| match &cubins[index].1.body {
         // What is stored plainly is read where it lies; its headers and notes cost some pages.
-        Body::Entry(entry) if entry.compression == fatbin::Compression::None && entry.part.is_none() => {
-            64 << 10
-        }
+        Body::Entry(entry) if entry.compression == Compression::None && entry.part.is_none() => 64 << 10,
         Body::Entry(entry) => entry.part.map_or(entry.size, |part| part.of).max(1),
         Body::Image(_) => 0,
     };

@@ -6,7 +6,7 @@ use cuferry_arch::{Flavor, GpuArch};
 use cuferry_binfmt::ar::Members;
 use cuferry_binfmt::cubin::Cubin;
 use cuferry_binfmt::device::{self, Image, ImageKind, Place};
-use cuferry_binfmt::fatbin::{Entry, EntryKind, Limits, PayloadError, Suffix, Unpacker};
+use cuferry_binfmt::fatbin::{Entry, EntryKind, PayloadError, Suffix, Unpacker};
 use cuferry_binfmt::ptx::PtxHeader;
 use cuferry_binfmt::{FileKind, kind_of};
 
@@ -142,11 +142,8 @@ pub fn source<'data>(
             }
         }
     });
-    let mut problems: Vec<Problem> = found
-        .problems
-        .iter()
-        .map(|error| problem(error.offset(), without_offset(&error.to_string())))
-        .collect();
+    let mut problems: Vec<Problem> =
+        found.problems.iter().map(|error| problem(error.offset(), error.what())).collect();
     broken.sort_by_key(|problem: &Problem| problem.offset);
     problems.append(&mut broken);
     for image in found.images {
@@ -161,11 +158,6 @@ pub fn source<'data>(
     }
     items.sort_by_key(|item| (item.module, item.offset()));
     Source { member, bytes, offset, items, problems }
-}
-
-/// Errors print their offset, which here is counted from the start of the whole file.
-fn without_offset(text: &str) -> String {
-    text.rsplit_once(" at offset ").map_or(text, |(what, _)| what).to_owned()
 }
 
 impl Item<'_> {
@@ -244,9 +236,4 @@ fn flavor(suffix: Suffix) -> Flavor {
         Suffix::A => Flavor::ArchSpecific,
         Suffix::F => Flavor::Family,
     }
-}
-
-/// How much one piece of code may be inflated to. NVIDIA's largest cubins have some 50 MB.
-pub fn limits() -> Limits {
-    Limits::default()
 }

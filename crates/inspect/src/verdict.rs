@@ -140,7 +140,7 @@ enum Near {
 }
 
 fn device(inventory: &Inventory, question: &Question) -> Device {
-    let modules: Vec<&Module> = inventory.loadable().filter(|module| !module.codes.is_empty()).collect();
+    let modules: Vec<&Module> = inventory.loadable().collect();
     if modules.is_empty() {
         let (outcome, fact) = match inventory.problems.first() {
             Some(problem) if inventory.form != Form::Placeholder => {
@@ -177,12 +177,13 @@ fn fit(module: &Module, question: &Question) -> Fit {
     let Some(code) = jit.max_by_key(|code| code.arch) else {
         return Fit::None(nearest(&module.codes, question));
     };
-    match (code.isa, question.driver) {
-        (Some(isa), Some(has)) if run::driver_for_ptx(isa).is_none_or(|needs| has < needs) => {
-            Fit::NewPtx(isa, run::driver_for_ptx(isa))
+    if let (Some(isa), Some(has)) = (code.isa, question.driver) {
+        let needs = run::driver_for_ptx(isa);
+        if needs.is_none_or(|needs| has < needs) {
+            return Fit::NewPtx(isa, needs);
         }
-        _ => Fit::Jit(code.arch, code.isa),
     }
+    Fit::Jit(code.arch, code.isa)
 }
 
 /// How near code comes to a GPU: older than it first, then by distance.
@@ -346,7 +347,7 @@ fn emulate(inventory: &Inventory) -> Way {
         return Way { works: false, fact: tegra_fact(name, row) };
     }
     let has_ptx = |module: &&Module| module.codes.iter().any(|code| code.kind == CodeKind::Ptx);
-    let modules: Vec<&Module> = inventory.loadable().filter(|module| !module.codes.is_empty()).collect();
+    let modules: Vec<&Module> = inventory.loadable().collect();
     let without: Vec<&&Module> = modules.iter().filter(|module| !has_ptx(module)).collect();
     let sass = without.iter().flat_map(|module| &module.codes).filter(|code| code.kind == CodeKind::Sass);
     let archs: BTreeSet<GpuArch> = sass.map(|code| code.arch).collect();

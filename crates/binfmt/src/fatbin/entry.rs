@@ -89,6 +89,17 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// `none`, `lz4` or `zstd`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
 /// An entry's flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags(pub u64);

@@ -10,16 +10,16 @@ use cuferry_toolchain::release_file;
 use crate::args::{Doctor, Format};
 use crate::context::Context;
 use crate::doctor::Checkup;
-use crate::failure::Answer;
+use crate::failure::{Answer, Failure};
 use crate::words::{self, print};
 
-pub(crate) fn run(context: &Context, args: &Doctor) -> Answer {
+pub(crate) fn run(context: &Context, args: &Doctor) -> Result<Answer, Failure> {
     let checkup = look(context);
     match args.format {
-        Format::Text => print(&checkup.text(words::width())),
-        Format::Json => print(&format!("{:#}\n", checkup.json())),
+        Format::Text => print(&checkup.text(words::width()))?,
+        Format::Json => print(&format!("{:#}\n", checkup.json()))?,
     }
-    if checkup.can_rebuild() { Answer::Good } else { Answer::Lacking }
+    Ok(if checkup.can_rebuild() { Answer::Good } else { Answer::Lacking })
 }
 
 /// Everything at once: each tool that is asked takes its time.

@@ -21,38 +21,38 @@ pub(crate) fn run(args: &Explain) -> Result<Answer, Failure> {
     let question = words.join(" ");
     let subjects: Vec<&Subject> = catalogue.subjects().iter().collect();
     if args.all {
-        return Ok(list(&subjects, args.format));
+        return list(&subjects, args.format);
     }
     match question.trim() {
         "" => {
             match args.format {
-                Format::Text => print(&subjects_text(catalogue, words::width())),
-                Format::Json => print_json(&list_json(&subjects)),
+                Format::Text => print(&subjects_text(catalogue, words::width()))?,
+                Format::Json => print_json(&list_json(&subjects))?,
             }
             Ok(Answer::Good)
         }
         "-" => explain_log(catalogue, &mut io::stdin().lock(), args.format),
         question => match subjects.iter().find(|subject| subject.name.eq_ignore_ascii_case(question)) {
-            Some(subject) => Ok(list(&[subject], args.format)),
+            Some(subject) => list(&[subject], args.format),
             None => explain_text(catalogue, question, args.format),
         },
     }
 }
 
-fn list(subjects: &[&Subject], format: Format) -> Answer {
+fn list(subjects: &[&Subject], format: Format) -> Result<Answer, Failure> {
     match format {
-        Format::Text => print(&list_text(subjects, words::width())),
-        Format::Json => print_json(&list_json(subjects)),
+        Format::Text => print(&list_text(subjects, words::width()))?,
+        Format::Json => print_json(&list_json(subjects))?,
     }
-    Answer::Good
+    Ok(Answer::Good)
 }
 
 fn explain_text(catalogue: &Catalogue, question: &str, format: Format) -> Result<Answer, Failure> {
     let found = catalogue.find(question);
     match format {
-        Format::Json => print_json(&found_json(catalogue, question, &found)),
-        Format::Text if !found.matches.is_empty() => print(&found_text(catalogue, &found, words::width())),
-        Format::Text if !found.near.is_empty() => print(&near_text(&found.near, words::width())),
+        Format::Json => print_json(&found_json(catalogue, question, &found))?,
+        Format::Text if !found.matches.is_empty() => print(&found_text(catalogue, &found, words::width()))?,
+        Format::Text if !found.near.is_empty() => print(&near_text(&found.near, words::width()))?,
         Format::Text => {}
     }
     if !found.matches.is_empty() {
@@ -77,8 +77,8 @@ fn explain_log(catalogue: &Catalogue, input: &mut dyn BufRead, format: Format) -
         Failure::say(Fault::Machine, "explain::input", message, help)
     })?;
     match format {
-        Format::Json => print_json(&log_json(catalogue, &log)),
-        Format::Text if !log.hits().is_empty() => print(&log_text(&log, words::width())),
+        Format::Json => print_json(&log_json(catalogue, &log))?,
+        Format::Text if !log.hits().is_empty() => print(&log_text(&log, words::width()))?,
         Format::Text => {}
     }
     if !log.hits().is_empty() {
@@ -122,8 +122,8 @@ fn lines(input: &mut dyn BufRead, mut each: impl FnMut(&str)) -> io::Result<()> 
     }
 }
 
-fn print_json(value: &Value) {
-    print(&format!("{value:#}\n"));
+fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&format!("{value:#}\n"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::args::Init;
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::project::{self, MANIFEST};
+use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     let root = project::folder(&context.absolute(&args.dir))?;
@@ -19,8 +20,7 @@ pub(crate) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     let inferred = project::infer(&root, &project::list(&root)?, args.main.as_deref())?;
     let text = to_toml(&inferred);
     if args.stdout {
-        print!("{text}");
-        return Ok(());
+        return print(&text);
     }
     write(&path, &text).map_err(|error| {
         let help = "check that the folder is writable and the disk not full";
@@ -29,8 +29,7 @@ pub(crate) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     for note in &inferred.notes {
         eprintln!("note: {note}");
     }
-    println!("{path}");
-    Ok(())
+    print(&format!("{path}\n"))
 }
 
 /// Aside, then renamed: an interrupted run leaves what was there.

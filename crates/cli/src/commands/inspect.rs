@@ -18,7 +18,7 @@ pub(crate) fn run(context: &Context, args: &Inspect) -> Result<Answer, Failure> 
     let effort = if args.verbose { Effort::All } else { Effort::Sample };
     let report = collect(&artifacts, questions(args)?, effort);
     match args.format {
-        Format::Json => print_json(&report),
+        Format::Json => print_json(&report)?,
         Format::Text if report.len() == 0 => {
             return Err(Failure::say(
                 Fault::Project,
@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, args: &Inspect) -> Result<Answer, Failure> 
                 "inspect reads ELF files, archives, fatbins, cubins, PTX, and the packages, folders and images that hold them",
             ));
         }
-        Format::Text => print_text(&report, args.verbose),
+        Format::Text => print_text(&report, args.verbose)?,
     }
     let good = !report.questions.is_explicit() || report.runs();
     Ok(if good { Answer::Good } else { Answer::No })

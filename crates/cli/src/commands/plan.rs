@@ -14,6 +14,7 @@ use crate::failure::{Failure, Fault};
 use crate::project::{self, Loaded};
 use crate::report;
 use crate::select::{self, plan_failure};
+use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
     let loaded = project::load(project::folder(&context.absolute(&args.selection.dir))?)?;
@@ -22,10 +23,10 @@ pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
     match args.format {
         PlanFormat::Text => {
             report::heading(context, &loaded, &selected, &plan);
-            print!("{}", dump::text(&plan.graph));
+            print(&dump::text(&plan.graph))?;
         }
-        PlanFormat::Json => println!("{:#}", report::plan_json(&loaded, &selected, &plan)),
-        PlanFormat::Dot => print!("{}", dump::graphviz(&plan.graph)),
+        PlanFormat::Json => print(&format!("{:#}\n", report::plan_json(&loaded, &selected, &plan)))?,
+        PlanFormat::Dot => print(&dump::graphviz(&plan.graph))?,
     }
     Ok(())
 }

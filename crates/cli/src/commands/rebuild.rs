@@ -15,6 +15,7 @@ use crate::image;
 use crate::interrupt::Interrupts;
 use crate::progress::Display;
 use crate::project::{self, Loaded};
+use crate::words::print;
 use crate::{report, select};
 
 pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
@@ -38,9 +39,10 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
         image::write(context, &loaded, &selected, &plan, args.image.as_deref(), &interrupts)?
     };
     match args.format {
-        Format::Text => report::text(&loaded, &plan, &summary, image.as_ref()),
+        Format::Text => report::text(&loaded, &plan, &summary, image.as_ref())?,
         Format::Json => {
-            println!("{:#}", report::rebuild_json(&loaded, &selected, &plan, &summary, image.as_ref()));
+            let value = report::rebuild_json(&loaded, &selected, &plan, &summary, image.as_ref());
+            print(&format!("{value:#}\n"))?;
         }
     }
     if summary.is_success() { Ok(()) } else { Err(build_failed(&summary)) }

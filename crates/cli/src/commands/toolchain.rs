@@ -1,6 +1,7 @@
 //! `cuferry toolchain`: what is known, here and pinned; and the fetching that `rebuild` needs as well.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,17 +18,14 @@ use crate::args::{Format, Toolchain, ToolchainCommand};
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::progress::bytes;
+use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &Toolchain) -> Result<(), Failure> {
     match &args.command {
-        ToolchainCommand::List { format } => {
-            list(context, *format);
-            Ok(())
-        }
+        ToolchainCommand::List { format } => list(context, *format),
         ToolchainCommand::Install { release, host, with, offline } => {
             let toolkit = fetch_toolkit(context, known(*release)?, host, with, *offline)?;
-            println!("{}", toolkit.root);
-            Ok(())
+            print(&format!("{}\n", toolkit.root))
         }
         ToolchainCommand::Lock { release, output } => lock_release(context, *release, output.as_deref()),
     }
@@ -114,7 +112,7 @@ fn options(context: &Context, offline: bool) -> Options {
     }
 }
 
-fn list(context: &Context, format: Format) {
+fn list(context: &Context, format: Format) -> Result<(), Failure> {
     let mut here = found::find(&context.environment);
     here.extend(installed(&context.data_dir()));
     let compilers: Vec<_> = Host::ALL
@@ -137,29 +135,41 @@ fn list(context: &Context, format: Format) {
             "can_be_fetched": known.collect::<Vec<_>>(),
             "compilers": compilers.collect::<Vec<_>>(),
         });
-        println!("{value:#}");
-        return;
+        return print(&format!("{value:#}\n"));
     }
-    println!("On this machine:");
+    let mut out = String::new();
+    let _ = writeln!(out, "On this machine:");
     for toolkit in &here {
-        println!("  CUDA {:<5} {} ({})", toolkit.release, toolkit.root, origin(&toolkit.origin));
+        let _ = writeln!(out, "  CUDA {:<5} {} ({})", toolkit.release, toolkit.root, origin(&toolkit.origin));
     }
     if here.is_empty() {
-        println!("  none");
+        let _ = writeln!(out, "  none");
     }
-    println!("Can be fetched (`cuferry toolchain install RELEASE`; `rebuild` does it by itself):");
+    let _ =
+        writeln!(out, "Can be fetched (`cuferry toolchain install RELEASE`; `rebuild` does it by itself):");
     for file in release_file::known() {
         let limits = table::toolkit(file.release)
             .map(|row| format!("g++ up to {}, clang++ up to {}, driver {}", row.gcc, row.clang, row.driver));
-        println!("  CUDA {:<5} nvcc {}; {}", file.release, file.nvcc_version(), limits.unwrap_or_default());
+        let _ = writeln!(
+            out,
+            "  CUDA {:<5} nvcc {}; {}",
+            file.release,
+            file.nvcc_version(),
+            limits.unwrap_or_default()
+        );
     }
-    println!("C++ compilers:");
+    let _ = writeln!(out, "C++ compilers:");
     for compiler in &compilers {
-        println!("  {} {} for {} ({})", compiler.family, compiler.version, compiler.host, compiler.path);
+        let _ = writeln!(
+            out,
+            "  {} {} for {} ({})",
+            compiler.family, compiler.version, compiler.host, compiler.path
+        );
     }
     if compilers.is_empty() {
-        println!("  none");
+        let _ = writeln!(out, "  none");
     }
+    print(&out)
 }
 
 fn origin(origin: &ToolkitOrigin) -> String {
@@ -179,8 +189,7 @@ fn lock_release(context: &Context, release: CudaRelease, output: Option<&Utf8Pat
     show.finish();
     let text = result.map_err(install_failure)?.to_string();
     let Some(output) = output else {
-        print!("{text}");
-        return Ok(());
+        return print(&text);
     };
     let path = context.absolute(output);
     std::fs::write(&path, text).map_err(|error| {
@@ -191,8 +200,7 @@ fn lock_release(context: &Context, release: CudaRelease, output: Option<&Utf8Pat
             "name another file with `--output`",
         )
     })?;
-    println!("{path}");
-    Ok(())
+    print(&format!("{path}\n"))
 }
 
 fn install_failure(error: impl Into<Box<InstallError>>) -> Failure {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cuferry_artifact::{Artifact, ArtifactKind, ImageInfo, Node, NodeKind, Problem, Tree};
-use cuferry_binfmt::{FileKind, kind_of};
+use cuferry_artifact::{Artifact, ArtifactError, ArtifactKind, ImageInfo, Node, NodeKind, Problem, Tree};
 use cuferry_inspect::inventory::{Form, HostPart, Inventory};
 use cuferry_inspect::origin::{self, Origin};
 use cuferry_inspect::read::{self, Effort};
@@ -12,10 +11,9 @@ use cuferry_inspect::resolve::{self, Folders, Needed, Place};
 use cuferry_inspect::{Verdict, verdict};
 use rayon::prelude::*;
 
+use super::candidate::{Members, is_candidate, path_of};
 use super::question::Questions;
 
-/// How many bytes at the start of a file tell what it is. PTX may have a comment on top.
-const HEAD: usize = 4096;
 /// The longest configuration file of a root that is read, in bytes.
 const MAX_TEXT: u64 = 1 << 20;
 
@@ -113,34 +111,19 @@ enum Looked {
 fn look(
     tree: &Tree,
     node: &Node,
-    surroundings: &Surroundings,
+    surroundings: &Surroundings<'_>,
     questions: &Questions,
     effort: Effort,
 ) -> Looked {
-    let failed = |error: &dyn std::error::Error| Looked::Failed(node.path.clone(), error.to_string());
-    let inventory = if matches!(node.kind, NodeKind::File { size: 0 }) {
-        read::placeholder(node.name())
-    } else {
-        match tree.head(node, HEAD) {
-            Ok(head) if !matters(node, &head) => return Looked::Other,
-            Ok(_) => {}
-            Err(error) => return failed(&error),
-        }
-        match inventory(tree, node, surroundings.path.as_deref(), effort) {
-            Ok(inventory) => inventory,
-            Err(error) => return failed(&error),
-        }
+    let inventory = match inventory(tree, node, surroundings.path, effort) {
+        Ok(Some(inventory)) => inventory,
+        Ok(None) => return Looked::Other,
+        Err(error) => return Looked::Failed(node.path.clone(), error.to_string()),
     };
-    let Some(inventory) = inventory else { return Looked::Other };
     let needed = inventory.host.as_ref().and_then(|host| surroundings.needed(tree, &node.path, host));
     let verdicts = questions.asked.iter().map(|asked| verdict(&inventory, &asked.question)).collect();
     let origin = origin::of_file(&inventory);
     Looked::File(Box::new(FileReport { path: node.path.clone(), inventory, needed, origin, verdicts }))
-}
-
-/// Whether a file that starts so can be something that is inspected.
-pub(crate) fn matters(node: &Node, head: &[u8]) -> bool {
-    kind_of(head) != FileKind::Other || node.name().ends_with(".fatbin")
 }
 
 fn inventory(
@@ -148,22 +131,24 @@ fn inventory(
     node: &Node,
     path: Option<&Utf8Path>,
     effort: Effort,
-) -> Result<Option<Inventory>, cuferry_artifact::ArtifactError> {
-    let bytes = tree.bytes(node)?;
-    let members = super::dump::thin_members(tree, node, path, &bytes);
-    if members.is_empty() {
-        return Ok(read::read(&bytes, effort, &mut |range| bytes.forget(range)));
+) -> Result<Option<Inventory>, ArtifactError> {
+    if matches!(node.kind, NodeKind::File { size: 0 }) {
+        return Ok(read::placeholder(node.name()));
     }
-    let sources = super::dump::thin_sources(&members);
-    Ok(read::inventory(&bytes, &sources, effort))
+    if !is_candidate(tree, node)? {
+        return Ok(None);
+    }
+    let bytes = tree.bytes(node)?;
+    let members = Members::of(tree, node, path, &bytes);
+    Ok(read::inventory(&bytes, &members.sources(&bytes), effort))
 }
 
 /// What the loader would find around a file.
-struct Surroundings {
+struct Surroundings<'a> {
     kind: SurroundingsKind,
     origin: Option<Origin>,
     /// On disk, where the file is all of its artifact.
-    path: Option<Utf8PathBuf>,
+    path: Option<&'a Utf8Path>,
 }
 
 enum SurroundingsKind {
@@ -175,21 +160,18 @@ enum SurroundingsKind {
     Names(BTreeMap<String, String>),
 }
 
-impl Surroundings {
-    fn of(artifact: &Artifact, tree: &Tree) -> Self {
+impl<'a> Surroundings<'a> {
+    fn of(artifact: &'a Artifact, tree: &Tree) -> Self {
         let environment = tree.image.iter().flat_map(|image| image.env.iter().map(String::as_str));
         let release = text_of(tree, "etc/nv_tegra_release");
-        let origin = origin::of_root(release.as_deref(), environment.clone());
+        let origin = origin::of_root(release.as_deref(), environment);
         let kind = match &artifact.kind {
             ArtifactKind::File => SurroundingsKind::Nothing,
             kind if *kind == ArtifactKind::Root || kind.is_image() => {
-                let value = |name: &str| {
-                    let found = environment
-                        .clone()
-                        .find_map(|entry| entry.split_once('=').filter(|pair| pair.0 == name));
-                    found.map(|(_, value)| value.split(':').filter(|folder| folder.starts_with('/')))
-                };
-                let environment = value("LD_LIBRARY_PATH").into_iter().flatten().map(str::to_owned).collect();
+                let folders = tree.image.as_ref().and_then(|image| image.variable("LD_LIBRARY_PATH"));
+                let folders = folders.into_iter().flat_map(|value| value.split(':'));
+                let environment =
+                    folders.filter(|folder| folder.starts_with('/')).map(str::to_owned).collect();
                 SurroundingsKind::Root(Folders { environment, configured: configured(tree) })
             }
             _ => {
@@ -199,7 +181,7 @@ impl Surroundings {
                 )
             }
         };
-        Self { kind, origin, path: (artifact.kind == ArtifactKind::File).then(|| artifact.path.clone()) }
+        Self { kind, origin, path: path_of(artifact) }
     }
 
     fn needed(&self, tree: &Tree, path: &str, host: &HostPart) -> Option<Vec<Needed>> {
@@ -292,9 +274,4 @@ impl FileReport {
     pub(crate) fn counts(&self) -> bool {
         self.inventory.has_device_code() || self.inventory.form == Form::Placeholder
     }
-}
-
-/// The name under which a path's file is listed.
-pub(crate) fn file_name(path: &Utf8Path) -> &str {
-    path.file_name().unwrap_or("stdin")
 }

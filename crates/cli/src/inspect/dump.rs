@@ -2,17 +2,17 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use cuferry_artifact::{Artifact, ArtifactKind, Bytes, Node, NodeKind, Tree};
+use camino::Utf8Path;
+use cuferry_artifact::{Artifact, Bytes, Node, Tree};
 use cuferry_binfmt::fatbin::{PayloadErrorKind, Unpacker};
 use cuferry_inspect::listing::{self, Line, Listing, Scope};
 use cuferry_inspect::resources;
-use cuferry_inspect::source::{self, Source};
 
-use super::collect::file_name;
+use super::candidate::{Members, is_candidate, path_of};
 use crate::args::Inspect;
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
+use crate::words::{counted, written};
 
 /// What is done with each entry.
 enum Task<'a> {
@@ -29,7 +29,7 @@ struct Totals {
     problems: usize,
 }
 
-/// `--list`, `--resources` and `--extract`. Whether there was any device code.
+/// `--list`, `--resources` and `--extract`. Whether there was device code, and all of it could be read.
 pub(crate) fn dump(context: &Context, args: &Inspect, artifacts: &[Artifact]) -> Result<bool, Failure> {
     let folder = args.extract.as_deref().map(|folder| context.absolute(folder));
     let task = match &folder {
@@ -42,42 +42,52 @@ pub(crate) fn dump(context: &Context, args: &Inspect, artifacts: &[Artifact]) ->
         Task::Resources => Scope::CuobjdumpBlocks,
         Task::List | Task::Extract(_) => Scope::Cuobjdump,
     };
+    let totals = match dump_all(context, artifacts, &task, scope) {
+        Ok(totals) => totals,
+        Err(Stop::Output(error)) => return written(Err(error)).map(|()| true),
+        Err(Stop::Failure(failure)) => return Err(failure),
+    };
+    if totals.left_out > 0 {
+        let them = if totals.left_out == 1 { "it" } else { "them" };
+        let entries = counted(totals.left_out, "more entry", "more entries");
+        eprintln!("{entries} that cuobjdump passes over: `--all` has {them}, too");
+    }
+    if let Some(folder) = &folder {
+        eprintln!("{} written to {folder}", counted(totals.entries, "file", "files"));
+    }
+    if totals.problems > 0 {
+        eprintln!("{} could not be read", counted(totals.problems, "entry", "entries"));
+    }
+    Ok(totals.entries > 0 && totals.problems == 0)
+}
+
+fn dump_all(
+    context: &Context,
+    artifacts: &[Artifact],
+    task: &Task<'_>,
+    scope: Scope,
+) -> Result<Totals, Stop> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut totals = Totals::default();
-    let single = matches!(artifacts, [one] if one.kind == ArtifactKind::File);
     for artifact in artifacts {
+        let alone = path_of(artifact);
         let several = artifact.trees.len() > 1;
         for tree in &artifact.trees {
-            for node in tree.files().filter(|node| matches!(node.kind, NodeKind::File { size } if size > 0)) {
-                if !tree.head(node, 4096).is_ok_and(|head| super::collect::matters(node, &head)) {
-                    continue;
-                }
+            for node in tree.files().filter(|node| is_candidate(tree, node).unwrap_or(false)) {
                 let bytes = tree.bytes(node).map_err(|error| Failure::new(Fault::Machine, error))?;
-                let label = match &tree.label {
-                    Some(label) if several => format!("{}:{label}:{}", artifact.path, node.path),
-                    _ if artifact.kind == ArtifactKind::File => artifact.path.to_string(),
-                    _ => format!("{}:{}", artifact.path, node.path),
+                let label = match (&tree.label, alone) {
+                    (_, Some(path)) => path.to_string(),
+                    (Some(label), None) if several => format!("{}:{label}:{}", artifact.path, node.path),
+                    (_, None) => format!("{}:{}", artifact.path, node.path),
                 };
-                let path = (artifact.kind == ArtifactKind::File).then_some(artifact.path.as_path());
-                let file = File { context, tree, node, bytes: &bytes, path, label, titled: !single };
-                file.dump(&task, scope, &mut out, &mut totals).map_err(Stop::into_failure)?;
+                let titled = artifacts.len() > 1 || alone.is_none();
+                let file = File { context, tree, node, bytes: &bytes, path: alone, label, titled };
+                file.dump(task, scope, &mut out, &mut totals)?;
             }
         }
     }
-    out.flush().map_err(|error| Stop::Output(error).into_failure())?;
-    if totals.left_out > 0 {
-        let (entries, them) = if totals.left_out == 1 { ("entry", "it") } else { ("entries", "them") };
-        eprintln!("{} more {entries} that cuobjdump passes over: `--all` has {them}, too", totals.left_out);
-    }
-    if let Some(folder) = &folder {
-        let files = if totals.entries == 1 { "file" } else { "files" };
-        eprintln!("{} {files} written to {folder}", totals.entries);
-    }
-    if totals.problems > 0 {
-        let entries = if totals.problems == 1 { "entry" } else { "entries" };
-        eprintln!("{} {entries} could not be read", totals.problems);
-    }
-    Ok(totals.entries > 0 && totals.problems == 0)
+    out.flush()?;
+    Ok(totals)
 }
 
 /// One file on its way out.
@@ -96,8 +106,10 @@ struct File<'a> {
 
 /// Why a dump ends early.
 enum Stop {
+    /// Standard output takes no more.
     Output(io::Error),
-    Write(Utf8PathBuf, io::Error),
+    /// Anything else.
+    Failure(Failure),
 }
 
 impl From<io::Error> for Stop {
@@ -106,25 +118,19 @@ impl From<io::Error> for Stop {
     }
 }
 
-impl Stop {
-    fn into_failure(self) -> Failure {
-        match self {
-            // Whoever reads has seen enough, as with `| head`.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-            Self::Output(error) => Failure::say(
-                Fault::Machine,
-                "inspect::output",
-                format!("cannot write the answer: {error}"),
-                "check where standard output leads",
-            ),
-            Self::Write(path, error) => Failure::say(
-                Fault::Machine,
-                "inspect::extract",
-                format!("cannot write `{path}`: {error}"),
-                "name another folder with `--extract`",
-            ),
-        }
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
     }
+}
+
+fn write_failure(path: &Utf8Path, error: &io::Error) -> Failure {
+    Failure::say(
+        Fault::Machine,
+        "inspect::extract",
+        format!("cannot write `{path}`: {error}"),
+        "name another folder with `--extract`",
+    )
 }
 
 impl File<'_> {
@@ -135,16 +141,12 @@ impl File<'_> {
         out: &mut impl io::Write,
         totals: &mut Totals,
     ) -> Result<(), Stop> {
-        let members = thin_members(self.tree, self.node, self.path, self.bytes);
-        let sources = if members.is_empty() {
-            source::sources(self.bytes, &mut |range| self.bytes.forget(range))
-        } else {
-            thin_sources(&members)
-        };
+        let members = Members::of(self.tree, self.node, self.path, self.bytes);
+        let sources = members.sources(self.bytes);
         if sources.iter().all(|source| source.items.is_empty()) && self.titled {
             return Ok(());
         }
-        let name = self.path.map_or_else(|| self.node.name(), file_name);
+        let name = self.path.and_then(Utf8Path::file_name).unwrap_or(self.node.name());
         let listing = listing::list(name, &sources, scope);
         if self.titled {
             writeln!(out, "\nfile {}:", self.label)?;
@@ -170,7 +172,7 @@ impl File<'_> {
             Line::Member(_) => None,
         });
         let mut names = listing::file_names(names).into_iter();
-        let mut unpacker = Unpacker::new(source::limits());
+        let mut unpacker = Unpacker::default();
         let mut text = String::new();
         for line in &listing.lines {
             let listed = match line {
@@ -204,7 +206,8 @@ impl File<'_> {
                     let path = folder.join(names.next().unwrap_or_default());
                     match listed.item.unpack(&mut unpacker) {
                         Ok(bytes) => {
-                            write_file(&folder, &path, bytes).map_err(|error| Stop::Write(path, error))?;
+                            write_file(&folder, &path, bytes)
+                                .map_err(|error| write_failure(&path, &error))?;
                         }
                         Err(error) => {
                             totals.entries -= 1;
@@ -240,55 +243,4 @@ fn folder_name(label: &str) -> String {
     let parts: Vec<&str> =
         label.split(['/', ':']).filter(|part| !part.is_empty() && *part != "." && *part != "..").collect();
     parts.join("/")
-}
-
-/// A file that a thin archive names.
-pub(crate) struct ThinMember<'a> {
-    name: String,
-    /// None where there is no such file.
-    bytes: Option<MemberBytes<'a>>,
-}
-
-enum MemberBytes<'a> {
-    /// In the archive's tree.
-    Tree(Bytes<'a>),
-    /// Beside an archive that is a file by itself. Object files are small.
-    Disk(Vec<u8>),
-}
-
-/// The files that a thin archive names, opened. `path` is the archive's own where it is a file by itself.
-pub(crate) fn thin_members<'a>(
-    tree: &'a Tree,
-    node: &Node,
-    path: Option<&Utf8Path>,
-    bytes: &[u8],
-) -> Vec<ThinMember<'a>> {
-    let beside = |name: &str| {
-        let folder = path?.parent()?;
-        std::fs::read(folder.join(name)).ok().map(MemberBytes::Disk)
-    };
-    let inside = |name: &str| {
-        let folder = node.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let member = tree.resolve(Utf8Path::new(folder).join(name).as_str())?;
-        tree.bytes(member).ok().map(MemberBytes::Tree)
-    };
-    let names = source::thin_members(bytes).into_iter();
-    names
-        .map(|name| ThinMember { bytes: if path.is_some() { beside(&name) } else { inside(&name) }, name })
-        .collect()
-}
-
-/// The device code of a thin archive's members.
-pub(crate) fn thin_sources<'a>(members: &'a [ThinMember<'_>]) -> Vec<Source<'a>> {
-    let source = |member: &'a ThinMember<'_>| {
-        let name = member.name.clone();
-        match &member.bytes {
-            Some(MemberBytes::Tree(bytes)) => {
-                source::source(Some(name), bytes, 0, &mut |range| bytes.forget(range))
-            }
-            Some(MemberBytes::Disk(bytes)) => source::source(Some(name), bytes, 0, &mut |_| ()),
-            None => source::missing(name),
-        }
-    };
-    members.iter().map(source).collect()
 }

@@ -12,6 +12,7 @@ use cuferry_inspect::verdict::{self, DriverNeed, Outcome, Verdict, Way};
 use super::collect::{ArtifactReport, FileReport, Report, TreeReport};
 use super::question::{Asked, Questions};
 use crate::progress::bytes;
+use crate::words::counted;
 
 /// How wide labels are.
 const LABEL: usize = 12;
@@ -156,10 +157,7 @@ fn device_code(inventory: &Inventory) -> Option<String> {
     let parts: Vec<String> = parts.collect();
     let unlinked =
         if modules.iter().any(|module| module.relocatable) { ", not device-linked yet" } else { "" };
-    let count = match modules.len() {
-        1 => "1 module".to_owned(),
-        count => format!("{count} modules"),
-    };
+    let count = counted(modules.len(), "module", "modules");
     Some(format!("{count}{unlinked}: {}", parts.join("; ")))
 }
 
@@ -310,12 +308,12 @@ fn render_tree(out: &mut String, tree: &TreeReport, questions: &Questions, verbo
         }
     }
     if !verbose && !tree.files.iter().any(FileReport::counts) {
-        render_hosts(out, tree, questions);
+        render_hosts(out, tree);
     }
 }
 
 /// For a tree without device code: whether its programs run at all.
-fn render_hosts(out: &mut String, tree: &TreeReport, questions: &Questions) {
+fn render_hosts(out: &mut String, tree: &TreeReport) {
     let mut kinds: BTreeMap<Machine, Vec<&FileReport>> = BTreeMap::new();
     for file in &tree.files {
         if let Some(host) = &file.inventory.host {
@@ -323,9 +321,7 @@ fn render_hosts(out: &mut String, tree: &TreeReport, questions: &Questions) {
         }
     }
     for (machine, files) in kinds {
-        if let (Some(file), Some(asked)) = (files.first(), questions.asked.first()) {
-            let Some(verdict) = file.verdicts.first() else { continue };
-            let _ = asked;
+        if let Some(verdict) = files.first().and_then(|file| file.verdicts.first()) {
             let text = format!("{} files: {} [{}]", files.len(), verdict.fact, verdict.fact.id());
             line(out, &machine.to_string(), &format!("{:<10}  {text}", verdict.outcome.as_str()));
         }
@@ -345,12 +341,9 @@ fn counts(tree: &TreeReport) -> String {
     let mut parts = vec![format!("{with} with device code")];
     parts.extend(machines.iter().map(|(machine, count)| format!("{count} for {machine} without")));
     if placeholders > 0 {
-        parts.push(format!(
-            "{placeholders} empty {}",
-            if placeholders == 1 { "library" } else { "libraries" }
-        ));
+        parts.push(counted(placeholders, "empty library", "empty libraries"));
     }
-    parts.push(format!("{} other{}", tree.others, if tree.others == 1 { "" } else { "s" }));
+    parts.push(counted(tree.others, "other", "others"));
     parts.join(", ")
 }
 
