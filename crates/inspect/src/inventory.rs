@@ -194,9 +194,9 @@ pub struct Problem {
 }
 
 impl Inventory {
-    /// Whether there is device code.
+    /// Whether there is device code that counts.
     pub fn has_device_code(&self) -> bool {
-        !self.modules.is_empty()
+        self.loadable().next().is_some()
     }
 
     /// The modules that count: what a program loads, or, where nothing is linked yet, what will be linked.

@@ -91,8 +91,11 @@ pub fn inventory(bytes: &[u8], sources: &[Source<'_>], effort: Effort) -> Option
     let modules = modules(sources);
     let (toolkits, asked) = toolkits(sources, effort, &mut problems);
     // Other files that hold none are not read as text.
-    let ptx_texts =
-        if modules.is_empty() && kind == FileKind::HostElf { ptx_texts(bytes) } else { BTreeSet::new() };
+    let ptx_texts = if kind == FileKind::HostElf && modules.iter().all(|module| module.stub) {
+        ptx_texts(bytes)
+    } else {
+        BTreeSet::new()
+    };
     let size = bytes.len() as u64;
     Some(Inventory { form, size, host, modules, ptx_texts, toolkits, asked, problems })
 }

@@ -8,7 +8,7 @@ use cuferry_inspect::verdict::Way;
 use cuferry_inspect::{Question, Verdict, verdict};
 
 /// A program from `HOST; needs LIB LIB; toolkit 12.6; MODULE | MODULE`, where a module is `sm_87 compute_87@8.5` and a
-/// relocatable one starts with `rdc`. Without a host it is a fatbin.
+/// relocatable one starts with `rdc`, and an empty one with `stub`. Without a host it is a fatbin.
 fn file(text: &str) -> Inventory {
     let mut inventory = Inventory {
         form: Form::Fatbin,
@@ -50,13 +50,14 @@ fn file(text: &str) -> Inventory {
 fn module(text: &str) -> Module {
     let words: Vec<&str> = text.split_whitespace().collect();
     let relocatable = words.first() == Some(&"rdc");
-    let codes = words.iter().filter(|word| **word != "rdc").map(|word| code(word));
+    let stub = words.first() == Some(&"stub");
+    let codes = words.iter().skip(usize::from(relocatable || stub)).map(|word| code(word));
     Module {
         member: None,
         place: ".nv_fatbin".to_owned(),
         offset: 0,
         relocatable,
-        stub: false,
+        stub,
         codes: codes.collect(),
     }
 }
@@ -175,6 +176,14 @@ fn modules_are_counted_each_for_itself() {
 fn what_was_not_linked_counts_only_where_nothing_was() {
     check("x86_64; sm_90 | rdc sm_80", 80, "", "rebuild CF3012 e-");
     check("x86_64; rdc sm_80", 80, "", "native CF3001 e-");
+}
+
+#[test]
+fn what_device_linking_leaves_is_no_device_code() {
+    assert!(!file("x86_64; stub sm_80").has_device_code());
+    check("x86_64; stub sm_80", 90, "", "native CF3003");
+    check("x86_64; stub sm_80 | sm_90", 90, "", "native CF3001 e-");
+    assert_eq!(ask("x86_64; stub sm_80 | sm_90", 90, "").modules.none, 0);
 }
 
 #[test]
