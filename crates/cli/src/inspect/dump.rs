@@ -227,15 +227,18 @@ impl File<'_> {
     }
 }
 
-/// Writes a file, and its folder if that is not there yet.
+/// Writes a file, and its folder if that is not there yet. Aside, then renamed: an interrupted run leaves no half file
+/// under a whole one's name.
 fn write_file(folder: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
-    match std::fs::write(path, bytes) {
+    let aside = folder.join(".part");
+    match std::fs::write(&aside, bytes) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             std::fs::create_dir_all(folder)?;
-            std::fs::write(path, bytes)
+            std::fs::write(&aside, bytes)
         }
         done => done,
-    }
+    }?;
+    std::fs::rename(&aside, path)
 }
 
 /// A folder for one of several files: its path, with nothing in it that leads elsewhere.
