@@ -19,6 +19,7 @@ const TESTS: &[Need] = &[
     Need { program: "qemu-aarch64-static", package: "qemu-user-static" },
     Need { program: "pkg-config", package: "pkg-config" },
     Need { program: "skopeo", package: "skopeo" },
+    Need { program: "podman", package: "podman" },
 ];
 
 /// What building any project needs.
