@@ -1,6 +1,8 @@
 //! Help, completions, and wrong options.
 
-use crate::project::TestProject;
+use std::process::Command;
+
+use crate::project::{Run, TestProject};
 
 #[test]
 fn help_has_examples() {
@@ -40,4 +42,23 @@ fn wrong_options() {
         assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
     }
     project.run([""; 0]).expect(2);
+}
+
+/// What a shell would do with a command's standard output.
+fn into(words: &str, sink: &str) -> Run {
+    let project = TestProject::new().file("k.ptx", ".version 8.0\n.target sm_80\n.address_size 64\n");
+    let mut command = Command::new("/bin/bash");
+    command.args(["-c", &format!("set -o pipefail; {} {words} {sink}", env!("CARGO_BIN_EXE_cuferry"))]);
+    command.current_dir(project.at(""));
+    project.through(command).run()
+}
+
+#[test]
+fn results_that_cannot_be_written() {
+    for words in ["inspect k.ptx", "inspect k.ptx --list", "inspect k.ptx --format json", "explain 209"] {
+        let run = into(words, "> /dev/full").expect(3);
+        assert!(run.error_in_one_line().contains("cannot write the answer"), "{}", run.stderr);
+        // A reader that has seen enough is no failure.
+        assert_eq!(into(words, "| true").expect(0).stderr, "", "{words}");
+    }
 }
