@@ -148,7 +148,7 @@ impl File<'_> {
         }
         let name = self.path.and_then(Utf8Path::file_name).unwrap_or(self.node.name());
         let listing = listing::list(name, &sources, scope);
-        if self.titled {
+        if self.titled && !matches!(task, Task::Extract(_)) {
             writeln!(out, "\nfile {}:", self.label)?;
         }
         totals.left_out += listing.left_out;
