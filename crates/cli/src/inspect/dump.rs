@@ -238,7 +238,11 @@ fn write_file(folder: &Utf8Path, path: &Utf8Path, bytes: &[u8]) -> io::Result<()
         }
         done => done,
     }?;
-    std::fs::rename(&aside, path)
+    // Not over a file of an earlier run: ext4 would write the new one out at once, which takes longer than all else.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::rename(&aside, path),
+    }
 }
 
 /// A folder for one of several files: its path, with nothing in it that leads elsewhere.
