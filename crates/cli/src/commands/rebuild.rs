@@ -36,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
     let image = if args.no_image || !summary.is_success() {
         None
     } else {
-        image::write(context, &loaded, &selected, &plan, args.image.as_deref(), &interrupts)?
+        image::write_project(context, &loaded, &selected, &plan, args.image.as_deref(), &interrupts)?
     };
     match args.format {
         Format::Text => report::text(&loaded, &plan, &summary, image.as_ref())?,
