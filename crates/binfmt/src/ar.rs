@@ -17,7 +17,7 @@ pub const THIN_MAGIC: &[u8; 8] = b"!<thin>\n";
 /// The longest name taken from an archive, in bytes: `PATH_MAX`.
 const MAX_NAME: usize = 4096;
 /// A member header's size, in bytes.
-const HEADER: usize = 60;
+pub const HEADER: usize = 60;
 
 /// An archive's members, in its order. A broken one is an error; the members before it have come already.
 #[derive(Clone, Debug)]
@@ -76,6 +76,28 @@ pub enum ArErrorKind {
     },
 }
 
+/// What a member's header says, for archives that are read as a stream: names as they stand there, which for those up to
+/// 15 bytes are the names themselves, with a `/` behind some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberHeader<'data> {
+    /// Without the padding.
+    pub name: &'data [u8],
+    /// Of the content that follows, in bytes; a member of an odd size has one byte of padding behind it.
+    pub size: u64,
+}
+
+impl<'data> MemberHeader<'data> {
+    /// Reads one header.
+    pub fn parse(header: &'data [u8; HEADER]) -> Result<Self, ArErrorKind> {
+        if header.get(58..) != Some(b"`\n".as_slice()) {
+            return Err(ArErrorKind::Header);
+        }
+        let name = header.get(..16).unwrap_or_default();
+        let size = header.get(48..58).unwrap_or_default();
+        Ok(Self { name: trim(name), size: number(size).ok_or(ArErrorKind::Size)? })
+    }
+}
+
 /// Whether these are the first bytes of an archive: `Some(true)` for a thin one.
 pub fn is_thin(bytes: &[u8]) -> Option<bool> {
     if bytes.starts_with(MAGIC) {
@@ -103,14 +125,9 @@ impl<'data> Members<'data> {
     fn step(&mut self) -> Result<Option<Member<'data>>, ArError> {
         let start = self.next;
         let at = |kind: ArErrorKind| kind.at(start as u64);
-        let header = slice(self.bytes, start as u64, HEADER as u64).ok_or_else(|| at(ArErrorKind::Header))?;
-        if header.get(58..) != Some(b"`\n".as_slice()) {
-            return Err(at(ArErrorKind::Header));
-        }
-        let name = header.get(..16).unwrap_or_default();
-        let size = header.get(48..58).unwrap_or_default();
-        let size = number(size).ok_or_else(|| at(ArErrorKind::Size))?;
-        let name = trim(name);
+        let header = slice(self.bytes, start as u64, HEADER as u64).and_then(|header| header.first_chunk());
+        let header = header.ok_or_else(|| at(ArErrorKind::Header))?;
+        let MemberHeader { name, size } = MemberHeader::parse(header).map_err(at)?;
         let offset = start + HEADER;
         let table =
             matches!(name, b"/" | b"//" | b"/SYM64/" | b"__.SYMDEF" | b"__.SYMDEF SORTED" | b"ARFILENAMES/");

@@ -1,7 +1,7 @@
-//! Puts a toolkit together: hard links into the unpacked packages, and what the wheels lack.
+//! Puts a toolkit together: hard links into the unpacked packages, and what the packages lack.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_toolchain::layout::{Stub, Tree};
@@ -10,13 +10,13 @@ use cuferry_toolchain::stub;
 use crate::data;
 use crate::error::{At, InstallError};
 
-/// Creates `root`, which is not there yet, from `tree`; `packages` are the folders of its parts. `manifest` becomes
-/// `toolkit.json`.
+/// Creates `root`, which is not there yet, from `tree`; `packages` are the folders of its parts. `manifest` is
+/// a file's name and text.
 pub(crate) fn activate(
     root: &Utf8Path,
     tree: &Tree,
     packages: &[Utf8PathBuf],
-    manifest: &str,
+    manifest: (&str, &str),
 ) -> Result<(), InstallError> {
     let (temporary, folder) = data::temporary(root)?;
     for (at, from) in &tree.files {
@@ -34,8 +34,14 @@ pub(crate) fn activate(
     for stub in &tree.stubs {
         write_stub(&folder, stub)?;
     }
-    let path = folder.join("toolkit.json");
-    fs::write(&path, manifest).at("write", &path)?;
+    for (at, text) in &tree.texts {
+        let at = inside(&folder, at)?;
+        fs::write(&at, text).at("write", &at)?;
+        let mode = if text.starts_with("#!") { 0o555 } else { 0o444 };
+        fs::set_permissions(&at, Permissions::from_mode(mode)).at("change the mode of", &at)?;
+    }
+    let path = folder.join(manifest.0);
+    fs::write(&path, manifest.1).at("write", &path)?;
     data::sync(&folder)?;
     data::settle(temporary, root)
 }

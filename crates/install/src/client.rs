@@ -1,4 +1,4 @@
-//! Talks to a package index: certificates, proxies, credentials, retries.
+//! Talks to a package index or a Debian mirror: certificates, proxies, credentials, retries.
 
 use std::fmt;
 use std::fs;
@@ -10,12 +10,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
+use cuferry_toolchain::package::Source;
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy, ResponseExt};
 use url::Url;
 
-use crate::error::{At, InstallError};
+use crate::error::{At, InstallError, Server};
 use crate::index::{self, IndexFile};
 use crate::options::{Options, Progress, Report};
 
@@ -26,8 +27,9 @@ const LARGEST_PAGE: u64 = 64 << 20;
 /// A server that asks for more patience than this is as good as down.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// A connection to one index.
+/// A connection to one server.
 pub(crate) struct Client<'a> {
+    server: Server,
     http: Agent,
     https: Agent,
     /// Without credentials, with a slash at its end.
@@ -54,9 +56,27 @@ impl From<InstallError> for Failure {
 }
 
 impl<'a> Client<'a> {
-    /// For the index at `index`, or the one that the options put in its place.
-    pub(crate) fn new(index: &str, options: &Options, report: &'a Report<'a>) -> Result<Self, InstallError> {
-        let (index, authorization) = index_url(options.index_url.as_deref().unwrap_or(index))?;
+    /// For the source's servers in their order, or the one that the options put in their place.
+    pub(crate) fn of(
+        source: &Source,
+        options: &Options,
+        report: &'a Report<'a>,
+    ) -> Result<Vec<Self>, InstallError> {
+        let (server, urls, instead) = match source {
+            Source::Index(url) => (Server::Index, std::slice::from_ref(url), &options.index_url),
+            Source::Mirror { urls, .. } => (Server::Mirror, urls.as_slice(), &options.mirror_url),
+        };
+        let urls = instead.as_ref().map_or(urls, std::slice::from_ref);
+        urls.iter().map(|url| Self::new(server, url, options, report)).collect()
+    }
+
+    fn new(
+        server: Server,
+        url: &str,
+        options: &Options,
+        report: &'a Report<'a>,
+    ) -> Result<Self, InstallError> {
+        let (index, authorization) = server_url(server, url)?;
         let roots = match &options.ca_file {
             Some(path) => certificates(path)?,
             None => RootCerts::PlatformVerifier,
@@ -74,6 +94,7 @@ impl<'a> Client<'a> {
             Ok::<_, InstallError>(config.build().new_agent())
         };
         Ok(Self {
+            server,
             http: agent("HTTP proxy", options.http_proxy.as_ref())?,
             https: agent("HTTPS proxy", options.https_proxy.as_ref())?,
             index,
@@ -87,6 +108,11 @@ impl<'a> Client<'a> {
     /// The index, without credentials.
     pub(crate) fn index(&self) -> &str {
         self.index.as_str().trim_end_matches('/')
+    }
+
+    /// The address of a file below the server's own.
+    pub(crate) fn file_url(&self, path: &str) -> Url {
+        self.index.join(path).unwrap_or_else(|_| self.index.clone())
     }
 
     /// The address of a package's page.
@@ -117,7 +143,11 @@ impl<'a> Client<'a> {
             "http" => &self.http,
             scheme => {
                 let problem = format!("`{scheme}:` is neither `http:` nor `https:`");
-                return Err(Failure::Lasting(InstallError::BadUrl { what: "package index", problem }));
+                return Err(Failure::Lasting(InstallError::BadUrl {
+                    server: Some(self.server),
+                    what: self.server.name(),
+                    problem,
+                }));
             }
         };
         let mut request = agent.get(url.as_str());
@@ -139,7 +169,8 @@ impl<'a> Client<'a> {
             let cause = format!("the server answers with status {}", status.as_u16());
             return Err(Failure::Passing { cause, wait: wait.map(Duration::from_secs) });
         }
-        Err(Failure::Lasting(InstallError::Status { url: url.to_string(), status: status.as_u16() }))
+        let (server, url, status) = (self.server, url.to_string(), status.as_u16());
+        Err(Failure::Lasting(InstallError::Status { server, url, status }))
     }
 
     /// Attempts until one succeeds, fails for good, or there were enough.
@@ -156,7 +187,12 @@ impl<'a> Client<'a> {
                 Err(Failure::Passing { cause, wait }) => (cause, wait),
             };
             if attempts == ATTEMPTS || self.is_stopped() || wait.is_some_and(|wait| wait > LONGEST_WAIT) {
-                return Err(InstallError::Network { url: url.to_string(), attempts, cause });
+                return Err(InstallError::Network {
+                    server: self.server,
+                    url: url.to_string(),
+                    attempts,
+                    cause,
+                });
             }
             let wait = wait.unwrap_or(backoff).max(backoff);
             (self.report)(Progress::Retrying { url: url.as_str(), cause: &cause, wait });
@@ -190,8 +226,8 @@ pub(crate) fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a
 }
 
 /// The address without its credentials and with a slash at its end, and the credentials as a header's value.
-fn index_url(text: &str) -> Result<(Url, Option<String>), InstallError> {
-    let bad = |problem: String| InstallError::BadUrl { what: "package index", problem };
+fn server_url(server: Server, text: &str) -> Result<(Url, Option<String>), InstallError> {
+    let bad = |problem: String| InstallError::BadUrl { server: Some(server), what: server.name(), problem };
     let mut url = Url::parse(text.trim()).map_err(|error| bad(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad(format!("`{}:` is neither `http:` nor `https:`", url.scheme())));
@@ -248,7 +284,8 @@ fn certificates(path: &Utf8Path) -> Result<RootCerts, InstallError> {
 }
 
 fn proxy_from(what: &'static str, text: &str, no_proxy: Option<&str>) -> Result<Proxy, InstallError> {
-    let bad = |error: &dyn fmt::Display| InstallError::BadUrl { what, problem: error.to_string() };
+    let bad =
+        |error: &dyn fmt::Display| InstallError::BadUrl { server: None, what, problem: error.to_string() };
     let plain = Proxy::new(text.trim()).map_err(|error| bad(&error))?;
     let mut builder = Proxy::builder(plain.protocol()).host(plain.host()).port(plain.port());
     if let Some(username) = plain.username() {
@@ -283,14 +320,14 @@ mod tests {
             ("https://me:a%40b@h/simple/", "https://h/simple/", Some("me:a@b")),
             ("https://token@h/", "https://h/", Some("token:")),
         ] {
-            let (found, header) = index_url(text).unwrap();
+            let (found, header) = server_url(Server::Index, text).unwrap();
             assert_eq!(
                 (found.as_str(), header),
                 (url, authorization.map(|pair| format!("Basic {}", STANDARD.encode(pair))))
             );
         }
         for text in ["", "simple", "file:///srv/simple", "ssh://me:secret@h/x"] {
-            let error = index_url(text).unwrap_err().to_string();
+            let error = server_url(Server::Index, text).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
     }

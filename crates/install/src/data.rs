@@ -4,9 +4,9 @@ use std::fs::{self, File, Permissions, TryLockError};
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cuferry_arch::CudaRelease;
 use cuferry_digest::Digest;
-use cuferry_toolchain::release_file::Pick;
+use cuferry_toolchain::package::{Archive, Pick};
+use cuferry_toolchain::rules::Rules;
 use tempfile::TempDir;
 
 use crate::error::{At, InstallError};
@@ -19,12 +19,13 @@ const TEMPORARY: &str = ".tmp-";
 ///
 /// ```text
 /// .lock                                              held by whoever changes anything below
-/// downloads/<sha256>.whl                             wheels, verified
-/// packages/nvidia-cublas-13.1.1.3-x86_64-<sha12>/    one wheel, unpacked; never changed
+/// downloads/<sha256>.whl  <sha256>.deb               packages as they come, verified
+/// packages/nvidia-cublas-13.1.1.3-x86_64-<sha12>/    one package, or what is wanted of it, unpacked; never changed
 /// toolkits/cuda-13.0-<digest12>/                     a toolkit: hard links into packages/, and fix-ups; never changed
 /// │   toolkit.json                                   what is in it
 /// │   bin/ nvvm/ targets/ …                          as `cuferry_toolchain::layout::Tree` says
 /// toolkits/libraries-13.0-<digest12>/                libraries alone, for a toolkit that lacks them
+/// toolkits/gcc-11-<digest12>/                        a companion: a compiler, or headers
 /// */.tmp-…                                           unfinished; removed by the next run
 /// ```
 /// Each folder appears by a rename, after all of it has reached the disk.
@@ -50,20 +51,20 @@ impl<'a> Data<'a> {
         self.root.join("toolkits")
     }
 
-    /// Where a wheel is kept.
-    pub(crate) fn download(self, sha256: &Digest) -> Utf8PathBuf {
-        self.downloads().join(format!("{sha256}.whl"))
+    /// Where an archive is kept.
+    pub(crate) fn download(self, archive: &Archive) -> Utf8PathBuf {
+        self.downloads().join(format!("{}.{}", archive.sha256, archive.kind().extension()))
     }
 
-    /// Where a wheel is unpacked.
-    pub(crate) fn package(self, pick: &Pick<'_>) -> Utf8PathBuf {
-        let (package, digest) = (pick.package, pick.wheel.sha256.short());
+    /// Where a package is unpacked.
+    pub(crate) fn package(self, pick: &Pick<'_>, rules: &Rules) -> Utf8PathBuf {
+        let (package, digest) = (pick.package, pick.unpacked(rules).short());
         self.packages().join(format!("{}-{}-{}-{digest}", package.name, package.version, pick.host))
     }
 
-    /// Where a toolkit (`cuda`) or a set of libraries (`libraries`) lies.
-    pub(crate) fn tree(self, kind: &str, release: CudaRelease, identity: &Digest) -> Utf8PathBuf {
-        self.toolkits().join(format!("{kind}-{release}-{}", identity.short()))
+    /// Where a toolkit (`cuda-13.0`), a set of libraries (`libraries-13.0`) or a companion (`gcc-11`) lies.
+    pub(crate) fn tree(self, name: &str, identity: &Digest) -> Utf8PathBuf {
+        self.toolkits().join(format!("{name}-{}", identity.short()))
     }
 
     /// Creates what is missing, waits for whoever holds the lock, and removes what a crash left. The lock lasts as long

@@ -1,4 +1,5 @@
-//! Fetches, verifies and unpacks CUDA toolkits: from the wheels that a release file pins to a tree that nvcc works in.
+//! Fetches, verifies and unpacks CUDA toolkits: from the wheels or Debian packages that a release file pins to a tree that
+//! nvcc works in; and their companions: a host compiler, headers.
 //!
 //! Prints nothing and reads no environment: [`Options`] come in, [`Progress`] goes out. What a toolkit is made of is
 //! decided by `cuferry-toolchain`.
@@ -8,7 +9,7 @@
 //! use cuferry_install::{Options, Request, ensure};
 //! use cuferry_toolchain::release_file;
 //!
-//! let release = release_file::known().first().expect("two are compiled in");
+//! let release = release_file::default_release().expect("there is one");
 //! let request = Request { release, hosts: &[Host::X86_64], libraries: &["cublas".to_owned()] };
 //! let data = "/home/me/.local/share/cuferry".into();
 //! let toolkit = ensure(data, &request, &Options::default(), &|progress| eprintln!("{progress:?}"))?;
@@ -18,18 +19,28 @@
 
 mod activate;
 mod client;
+mod companion;
 mod data;
+mod deb;
 mod download;
 mod ensure;
 mod error;
 mod index;
 mod lock;
+mod lock_mirror;
+mod manifest;
 mod options;
+mod packages;
 mod parallel;
 mod remote;
+mod tree;
 mod unpack;
 
+pub use companion::{
+    Headers, ensure_companion, ensure_compiler, ensure_headers, installed_companion, installed_compilers,
+};
 pub use ensure::{Libraries, Request, ensure, ensure_libraries, installed};
-pub use error::{Hostility, InstallError};
+pub use error::{Hostility, InstallError, Server};
 pub use lock::lock;
+pub use lock_mirror::{lock_companion, lock_release};
 pub use options::{Options, Progress, Report};

@@ -6,7 +6,10 @@ use std::io::{Read, Seek};
 
 use cuferry_arch::{CudaRelease, Host};
 use cuferry_digest::Hasher;
-use cuferry_toolchain::release_file::{NVCC, Package, ReleaseFile, Role, Wheel, is_version, is_wheel};
+use cuferry_toolchain::package::{Archive, Package, Role, Source};
+use cuferry_toolchain::release_file::{NVCC, ReleaseFile};
+use cuferry_toolchain::rules::Rules;
+use cuferry_toolchain::toml_file::{is_version, is_wheel};
 use zip::ZipArchive;
 
 use crate::client::{Client, Failure, passing};
@@ -73,7 +76,8 @@ pub fn lock(
     options: &Options,
     report: &Report<'_>,
 ) -> Result<ReleaseFile, InstallError> {
-    let client = Client::new(index, options, report)?;
+    let source = Source::Index(index.trim_end_matches('/').to_owned());
+    let client = Client::of(&source, options, report)?.remove(0);
     let (version, mut requirements) = release_contents(&client, release)?;
     if !requirements.contains_key(NVCC) {
         return Err(InstallError::NoCompiler { index: client.index().to_owned(), release });
@@ -89,7 +93,7 @@ pub fn lock(
     for package in &mut packages {
         package.needs.retain(|need| names.contains(need));
     }
-    let file = ReleaseFile { release, version, index: index.trim_end_matches('/').to_owned(), packages };
+    let file = ReleaseFile { release, version, default: true, source, rules: Rules::default(), packages };
     // What is written must be read again: names from the index pass the same checks as those in a file.
     ReleaseFile::parse(&format!("cuda-{release}.toml"), &file.to_string()).map_err(InstallError::Locked)
 }
@@ -163,7 +167,8 @@ fn package(client: &Client<'_>, name: &str, requirement: &Requirement) -> Result
         role,
         libraries: Vec::new(),
         needs: Vec::new(),
-        wheels: BTreeMap::new(),
+        only: Vec::new(),
+        archives: BTreeMap::new(),
     };
     let mut libraries = BTreeSet::new();
     let mut needs = BTreeSet::new();
@@ -176,8 +181,8 @@ fn package(client: &Client<'_>, name: &str, requirement: &Requirement) -> Result
         needs.extend(required.filter_map(requirement_name));
         libraries.extend(contents.libraries);
         package
-            .wheels
-            .insert(*host, Wheel { file: file.name.clone(), size: contents.size, sha256: contents.sha256 });
+            .archives
+            .insert(*host, Archive { file: file.name.clone(), size: contents.size, sha256: contents.sha256 });
     }
     package.libraries = libraries.into_iter().collect();
     package.needs = needs.into_iter().collect();

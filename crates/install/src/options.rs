@@ -5,7 +5,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::Host;
 
-/// How to reach the index. The command line fills it in from its arguments and the environment.
+/// How to reach the index or the mirrors. The command line fills it in from its arguments and the environment.
 #[derive(Clone)]
 pub struct Options {
     /// Use no network: what is not in the data folder is an error that names it.
@@ -15,6 +15,9 @@ pub struct Options {
     /// Instead of the index in the release file (`PIP_INDEX_URL`). May hold a user and password, which are sent to that
     /// server alone and never shown.
     pub index_url: Option<String>,
+    /// Instead of the Debian mirrors in a release or companion file (`CUFERRY_DEBIAN_MIRROR`). May hold a user and
+    /// password, as above.
+    pub mirror_url: Option<String>,
     /// For addresses that begin with `http:` (`http_proxy`).
     pub http_proxy: Option<String>,
     /// For addresses that begin with `https:` (`HTTPS_PROXY`).
@@ -35,6 +38,7 @@ impl Default for Options {
             offline: false,
             jobs: 4,
             index_url: None,
+            mirror_url: None,
             http_proxy: None,
             https_proxy: None,
             no_proxy: None,
@@ -55,8 +59,8 @@ pub enum Progress<'a> {
     },
     /// Said once, before the first [`Progress::Downloading`].
     Fetching {
-        /// How many wheels.
-        wheels: usize,
+        /// How many archives.
+        archives: usize,
         /// Their size in bytes, all together.
         bytes: u64,
     },
@@ -65,7 +69,7 @@ pub enum Progress<'a> {
         /// Which.
         package: &'a str,
     },
-    /// A wheel is on its way.
+    /// An archive is on its way.
     Downloading {
         /// Of which package.
         package: &'a str,
@@ -85,7 +89,7 @@ pub enum Progress<'a> {
         /// How long until the next attempt.
         wait: Duration,
     },
-    /// A wheel is whole and verified, and is being unpacked.
+    /// An archive is whole and verified, and is being unpacked.
     Unpacking {
         /// Of which package.
         package: &'a str,

@@ -7,17 +7,18 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_toolchain::layout;
+use cuferry_toolchain::path::is_plain;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::error::{At, Hostility, InstallError};
 
-/// The fullest wheel known has 2,400.
-const MOST_ENTRIES: usize = 100_000;
+/// The fullest wheel known has 2,400, the fullest Debian package of those pinned 1,100.
+pub(crate) const MOST_ENTRIES: usize = 100_000;
 /// The best packed wheel known unpacks to 8 times its size; text without any content to a thousand times.
-const LARGEST_RATIO: u64 = 100;
+pub(crate) const LARGEST_RATIO: u64 = 100;
 /// Small archives of small files may exceed the ratio.
-const SMALL: u64 = 1 << 20;
+pub(crate) const SMALL: u64 = 1 << 20;
 /// `S_IFMT`, `S_IFREG`, `S_IFDIR`.
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
@@ -122,16 +123,10 @@ fn collisions(entries: &[Entry], archive: &str) -> Result<(), InstallError> {
     Ok(())
 }
 
-/// The name as a path, if it is relative and plain: no `..`, no `.`, no empty part, nothing that another system reads
-/// in its own way.
+/// The name as a path, if it is relative and plain.
 fn plain_path(name: &str) -> Option<Utf8PathBuf> {
     let inner = name.strip_suffix('/').unwrap_or(name);
-    let plain = |part: &str| !matches!(part, "" | "." | "..") && part.len() <= 255;
-    let fine = inner.len() <= 1024
-        && !inner.contains('\\')
-        && !inner.chars().any(char::is_control)
-        && inner.split('/').all(plain);
-    fine.then(|| inner.into())
+    is_plain(inner).then(|| inner.into())
 }
 
 enum Copy {
@@ -156,7 +151,7 @@ fn copy(reader: &mut impl Read, writer: &mut impl io::Write) -> Result<u64, Copy
     }
 }
 
-fn hostile(archive: &str, entry: &str, why: Hostility) -> InstallError {
+pub(crate) fn hostile(archive: &str, entry: &str, why: Hostility) -> InstallError {
     InstallError::Hostile { archive: archive.to_owned(), entry: entry.to_owned(), why }
 }
 

@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
-use cuferry_install::{InstallError, Options, Request, ensure};
-use cuferry_toolchain::release_file;
+use cuferry_install::{InstallError, Options, Request, ensure, ensure_companion};
+use cuferry_toolchain::{companion, release_file};
 
 /// A variable of the environment in which the tests were started, unless it is empty.
 #[expect(
@@ -62,10 +62,30 @@ pub fn toolkit(release: CudaRelease, hosts: &[Host], libraries: &[&str]) -> Opti
     }
 }
 
+/// The root of a companion such as `gcc-11`, which is fetched unless it is there. Without a network the test has to do
+/// without, but not in CI.
+#[track_caller]
+pub fn companion(name: &str) -> Option<Utf8PathBuf> {
+    let Some(data) = data_dir() else {
+        lacking("no folder for toolkits: HOME is not set");
+        return None;
+    };
+    let companion = companion::named(name).expect("it is pinned");
+    match ensure_companion(&data, companion, &options(), &|_| ()) {
+        Ok(root) => Some(root),
+        Err(error @ InstallError::Network { .. }) => {
+            lacking(&format!("{name} is not here and cannot be fetched: {error}"));
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// As the command line reaches an index of packages.
 fn options() -> Options {
     Options {
         index_url: variable("PIP_INDEX_URL"),
+        mirror_url: variable("CUFERRY_DEBIAN_MIRROR"),
         http_proxy: variable("http_proxy"),
         https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),
         no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),

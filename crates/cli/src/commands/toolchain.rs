@@ -1,20 +1,26 @@
 //! `cuferry toolchain`: what is known, here and pinned; and the fetching that `rebuild` needs as well.
 
+mod list;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cuferry_arch::{CudaRelease, Host, table};
-use cuferry_install::{InstallError, Options, Progress, Request, ensure, ensure_libraries, installed, lock};
-use cuferry_machine::{compiler, toolkit as found};
-use cuferry_toolchain::compiler::Family;
+use cuferry_arch::{CudaRelease, Host};
+use cuferry_install::{
+    InstallError, Options, Progress, Report, Request, ensure, ensure_companion, ensure_compiler,
+    ensure_headers, ensure_libraries, lock, lock_companion, lock_release,
+};
+use cuferry_machine::compiler;
+use cuferry_toolchain::choose::{CompilerError, choose_compiler};
+use cuferry_toolchain::companion::{self, Companion};
+use cuferry_toolchain::compiler::{Family, HostCompiler};
+use cuferry_toolchain::package::Source;
 use cuferry_toolchain::release_file::{self, PickError, ReleaseFile};
-use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
+use cuferry_toolchain::toolkit::Toolkit;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
 
-use crate::args::{Format, Toolchain, ToolchainCommand};
+use crate::args::{Pinned, Toolchain, ToolchainCommand};
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::progress::bytes;
@@ -22,13 +28,63 @@ use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &Toolchain) -> Result<(), Failure> {
     match &args.command {
-        ToolchainCommand::List { format } => list(context, *format),
-        ToolchainCommand::Install { release, host, with, offline } => {
-            let toolkit = fetch_toolkit(context, known(*release)?, host, with, *offline)?;
-            print(&format!("{}\n", toolkit.root))
+        ToolchainCommand::List { format } => list::list(context, *format),
+        ToolchainCommand::Install { what, host, with, offline } => {
+            let root = match what {
+                Some(Pinned::Companion(companion)) => install_companion(context, companion, with, *offline)?,
+                Some(Pinned::Release(release)) => {
+                    install_release(context, known(Some(*release))?, host, with, *offline)?
+                }
+                None => install_release(context, known(None)?, host, with, *offline)?,
+            };
+            print(&format!("{root}\n"))
         }
-        ToolchainCommand::Lock { release, output } => lock_release(context, *release, output.as_deref()),
+        ToolchainCommand::Lock { what, output } => write_lock(context, *what, output.as_deref()),
     }
+}
+
+/// A toolkit; and where each g++ here is newer than it takes, one that is not. A clang++ that it takes does not count: it
+/// compiles with the headers of the newest g++, and CUDA 11.8 cannot read those of g++ 12.
+fn install_release(
+    context: &Context,
+    release: &ReleaseFile,
+    hosts: &[Host],
+    libraries: &[String],
+    offline: bool,
+) -> Result<Utf8PathBuf, Failure> {
+    let toolkit = fetch_toolkit(context, release, hosts, libraries, offline)?;
+    let host = Host::of_this_program();
+    let here = compiler::find(&context.environment, host, None, &[Family::Gcc]);
+    if hosts.contains(&host)
+        && let Err(CompilerError::TooNew { .. }) = choose_compiler(&here, release.release, host, None)
+        && let Some(compiler) = fetch_compiler(context, release.release, host, offline)?
+    {
+        let family = compiler.family;
+        eprintln!(
+            "{family} {} is in `{}`: CUDA {} takes no g++ that is here",
+            compiler.version, compiler.path, release.release
+        );
+    }
+    Ok(toolkit.root)
+}
+
+fn install_companion(
+    context: &Context,
+    companion: &Companion,
+    libraries: &[String],
+    offline: bool,
+) -> Result<Utf8PathBuf, Failure> {
+    if !libraries.is_empty() {
+        let message = format!("`--with` adds CUDA libraries to a toolkit, and `{}` is none", companion.name);
+        let help = "leave `--with` out, or name a CUDA release";
+        return Err(Failure::say(Fault::Usage, "toolchain::no_libraries", message, help));
+    }
+    let show = Downloads::new(context);
+    let result = ensure_companion(&context.data_dir(), companion, &options(context, offline), &|progress| {
+        show.hear(progress);
+    });
+    show.finish();
+    result.map_err(install_failure)
 }
 
 /// Folders of CUDA libraries that lie outside the toolkit.
@@ -48,8 +104,9 @@ pub(crate) fn fetch_toolkit(
 ) -> Result<Toolkit, Failure> {
     let request = Request { release, hosts, libraries };
     let show = Downloads::new(context);
-    let result =
-        ensure(&context.data_dir(), &request, &options(context, offline), &|progress| show.hear(progress));
+    let result = ensure(&context.data_dir(), &request, &options(context, offline), &|progress| {
+        show.hear(progress);
+    });
     show.finish();
     result.map_err(install_failure)
 }
@@ -78,11 +135,44 @@ pub(crate) fn fetch_libraries(
     Ok(Fetched { include: vec![found.include(host)], lib: vec![found.lib(host)] })
 }
 
+/// A host compiler that the release takes, where cuferry knows one to fetch.
+pub(crate) fn fetch_compiler(
+    context: &Context,
+    release: CudaRelease,
+    host: Host,
+    offline: bool,
+) -> Result<Option<HostCompiler>, Failure> {
+    if host != Host::of_this_program() {
+        return Ok(None);
+    }
+    let Some(companion) = companion::compiler_for(release, host) else { return Ok(None) };
+    let show = Downloads::new(context);
+    let result = ensure_compiler(&context.data_dir(), companion, &options(context, offline), &|progress| {
+        show.hear(progress);
+    });
+    show.finish();
+    result.map(Some).map_err(install_failure)
+}
+
+/// The folder of a companion's headers, for `-I`.
+pub(crate) fn fetch_headers(
+    context: &Context,
+    companion: &Companion,
+    offline: bool,
+) -> Result<Utf8PathBuf, Failure> {
+    let show = Downloads::new(context);
+    let result = ensure_headers(&context.data_dir(), companion, &options(context, offline), &|progress| {
+        show.hear(progress);
+    });
+    show.finish();
+    result.map(|headers| headers.include).map_err(install_failure)
+}
+
 fn known(release: Option<CudaRelease>) -> Result<&'static ReleaseFile, Failure> {
     let all = release_file::known();
     let wanted = match release {
         Some(release) => release_file::known_release(release),
-        None => all.iter().min_by_key(|file| file.release),
+        None => release_file::default_release(),
     };
     wanted.ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|file| file.release.to_string()).collect();
@@ -98,12 +188,13 @@ fn known(release: Option<CudaRelease>) -> Result<&'static ReleaseFile, Failure> 
     })
 }
 
-/// What pip heeds is heeded here: index, proxies, certificates.
+/// What pip heeds is heeded here: index, proxies, certificates; and a mirror for what comes from Debian.
 fn options(context: &Context, offline: bool) -> Options {
     let get = |names: &[&str]| names.iter().find_map(|name| context.environment.get(name)).map(str::to_owned);
     Options {
         offline,
         index_url: get(&["PIP_INDEX_URL"]),
+        mirror_url: get(&["CUFERRY_DEBIAN_MIRROR"]),
         http_proxy: get(&["http_proxy"]),
         https_proxy: get(&["https_proxy", "HTTPS_PROXY"]),
         no_proxy: get(&["no_proxy", "NO_PROXY"]),
@@ -112,82 +203,13 @@ fn options(context: &Context, offline: bool) -> Options {
     }
 }
 
-fn list(context: &Context, format: Format) -> Result<(), Failure> {
-    let mut here = found::find(&context.environment);
-    here.extend(installed(&context.data_dir()));
-    let compilers: Vec<_> = Host::ALL
-        .iter()
-        .flat_map(|host| compiler::find(&context.environment, *host, None, &Family::ALL))
-        .collect();
-    if format == Format::Json {
-        let here = here.iter().map(|toolkit| {
-            json!({ "release": toolkit.release.to_string(), "root": toolkit.root, "origin": origin(&toolkit.origin), "identity": toolkit.identity })
-        });
-        let known = release_file::known()
-            .iter()
-            .map(|file| json!({ "release": file.release.to_string(), "nvcc": file.nvcc_version() }));
-        let compilers = compilers.iter().map(|compiler| {
-            json!({ "family": compiler.family.to_string(), "version": compiler.version.to_string(), "path": compiler.path, "host": compiler.host.as_str() })
-        });
-        let value = json!({
-            "schema": 1,
-            "here": here.collect::<Vec<_>>(),
-            "can_be_fetched": known.collect::<Vec<_>>(),
-            "compilers": compilers.collect::<Vec<_>>(),
-        });
-        return print(&format!("{value:#}\n"));
-    }
-    let mut out = String::new();
-    let _ = writeln!(out, "On this machine:");
-    for toolkit in &here {
-        let _ = writeln!(out, "  CUDA {:<5} {} ({})", toolkit.release, toolkit.root, origin(&toolkit.origin));
-    }
-    if here.is_empty() {
-        let _ = writeln!(out, "  none");
-    }
-    let _ =
-        writeln!(out, "Can be fetched (`cuferry toolchain install RELEASE`; `rebuild` does it by itself):");
-    for file in release_file::known() {
-        let limits = table::toolkit(file.release)
-            .map(|row| format!("g++ up to {}, clang++ up to {}, driver {}", row.gcc, row.clang, row.driver));
-        let _ = writeln!(
-            out,
-            "  CUDA {:<5} nvcc {}; {}",
-            file.release,
-            file.nvcc_version(),
-            limits.unwrap_or_default()
-        );
-    }
-    let _ = writeln!(out, "C++ compilers:");
-    for compiler in &compilers {
-        let _ = writeln!(
-            out,
-            "  {} {} for {} ({})",
-            compiler.family, compiler.version, compiler.host, compiler.path
-        );
-    }
-    if compilers.is_empty() {
-        let _ = writeln!(out, "  none");
-    }
-    print(&out)
-}
-
-fn origin(origin: &ToolkitOrigin) -> String {
-    match origin {
-        ToolkitOrigin::Installed => "installed by cuferry".to_owned(),
-        ToolkitOrigin::Variable(name) => format!("named by {name}"),
-        ToolkitOrigin::Path => "on PATH".to_owned(),
-        ToolkitOrigin::Folder => "in a usual folder".to_owned(),
-    }
-}
-
-fn lock_release(context: &Context, release: CudaRelease, output: Option<&Utf8Path>) -> Result<(), Failure> {
-    // The index of the newest release that is known: PIP_INDEX_URL, if set, wins inside.
-    let index = release_file::known().last().map_or("", |file| file.index.as_str());
+fn write_lock(context: &Context, what: Pinned, output: Option<&Utf8Path>) -> Result<(), Failure> {
     let show = Downloads::new(context);
-    let result = lock(release, index, &options(context, false), &|progress| show.hear(progress));
+    let result = locked(what, &options(context, false), &|progress| {
+        show.hear(progress);
+    });
     show.finish();
-    let text = result.map_err(install_failure)?.to_string();
+    let text = result.map_err(install_failure)?;
     let Some(output) = output else {
         return print(&text);
     };
@@ -203,10 +225,32 @@ fn lock_release(context: &Context, release: CudaRelease, output: Option<&Utf8Pat
     print(&format!("{path}\n"))
 }
 
+/// The text of a file of `toolchains/`.
+fn locked(what: Pinned, options: &Options, report: &Report<'_>) -> Result<String, InstallError> {
+    let release = match what {
+        Pinned::Companion(companion) => return Ok(lock_companion(companion, options, report)?.to_string()),
+        Pinned::Release(release) => release,
+    };
+    // A release of Debian packages is chosen by hand: its own file says which.
+    if let Some(file) =
+        release_file::known_release(release).filter(|file| matches!(file.source, Source::Mirror { .. }))
+    {
+        return Ok(lock_release(file, options, report)?.to_string());
+    }
+    // The index of the newest release that is known: PIP_INDEX_URL, if set, wins inside.
+    let index = release_file::known().iter().rev().find_map(|file| match &file.source {
+        Source::Index(url) => Some(url.as_str()),
+        Source::Mirror { .. } => None,
+    });
+    Ok(lock(release, index.unwrap_or_default(), options, report)?.to_string())
+}
+
 fn install_failure(error: impl Into<Box<InstallError>>) -> Failure {
     let error: Box<InstallError> = error.into();
     let fault = match &*error {
-        InstallError::Pick(PickError::UnknownLibrary { .. }) | InstallError::NoRelease { .. } => Fault::Usage,
+        InstallError::Pick(PickError::UnknownLibrary { .. })
+        | InstallError::NoRelease { .. }
+        | InstallError::OtherKind { .. } => Fault::Usage,
         _ => Fault::Machine,
     };
     Failure::new(fault, *error)
@@ -240,11 +284,11 @@ impl Downloads {
             Progress::Waiting { lock } => {
                 state.line(&format!("waiting for another process that installs (`{lock}`)"));
             }
-            Progress::Fetching { wheels, bytes: size } => {
+            Progress::Fetching { archives, bytes: size } => {
                 if let Some(bar) = &state.bar {
                     bar.set_length(size);
                 }
-                state.line(&format!("fetching {wheels} packages, {}", bytes(size)));
+                state.line(&format!("fetching {archives} packages, {}", bytes(size)));
             }
             Progress::Downloading { package, host, done, .. } => {
                 state.arrived.insert(format!("{package} {host}"), done);

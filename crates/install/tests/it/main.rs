@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests stand outside of the tests themselves")]
 
+mod mirror;
 mod server;
 mod wheel;
 
@@ -18,7 +19,9 @@ use cuferry_digest::Digest;
 use cuferry_install::{
     Hostility, InstallError, Options, Progress, Request, ensure, ensure_libraries, installed, lock,
 };
-use cuferry_toolchain::release_file::{Package, ReleaseFile, Role, Wheel};
+use cuferry_toolchain::package::{Archive, Package, Role, Source};
+use cuferry_toolchain::release_file::ReleaseFile;
+use cuferry_toolchain::rules::Rules;
 use cuferry_toolchain::toolkit::Toolkit;
 use miette::Diagnostic as _;
 use server::{Answer, Asked, Server};
@@ -37,7 +40,9 @@ impl Release {
         let file = ReleaseFile {
             release: "13.0".parse().unwrap(),
             version: "13.0.3".to_owned(),
-            index: "http://index.invalid/simple".to_owned(),
+            default: true,
+            source: Source::Index("http://index.invalid/simple".to_owned()),
+            rules: Rules::default(),
             packages: Vec::new(),
         };
         let mut release = Self { file, wheels: BTreeMap::new() };
@@ -66,16 +71,16 @@ impl Release {
     }
 
     fn add(&mut self, name: &str, role: Role, libraries: &[&str], hosts: &[Host], entries: &[Entry]) {
-        let mut wheels = BTreeMap::new();
+        let mut archives = BTreeMap::new();
         for host in hosts {
             let mut entries = entries.to_vec();
             entries.push(Entry::file("x.dist-info/WHEEL", host.as_str()));
             entries.push(Entry::file("x.dist-info/METADATA", &format!("Name: {name}\nLicense: L\n")));
             let file = format!("{}-1-py3-none-manylinux_2_27_{host}.whl", name.replace('-', "_"));
             let bytes = zip(&entries);
-            wheels.insert(
+            archives.insert(
                 *host,
-                Wheel { file: file.clone(), size: bytes.len() as u64, sha256: Digest::of(&bytes) },
+                Archive { file: file.clone(), size: bytes.len() as u64, sha256: Digest::of(&bytes) },
             );
             self.wheels.insert(file, bytes);
         }
@@ -86,7 +91,8 @@ impl Release {
             role,
             libraries: libraries.iter().map(ToString::to_string).collect(),
             needs: Vec::new(),
-            wheels,
+            only: Vec::new(),
+            archives,
         });
         self.file.packages.sort_by(|left, right| left.name.cmp(&right.name));
     }
@@ -343,7 +349,7 @@ fn an_index_that_states_another_digest_sends_nothing() {
     let (mut release, folder) = (Release::new(), Folder::new());
     let server = Server::start(release.answer());
     for package in &mut release.file.packages {
-        package.wheels.values_mut().for_each(|wheel| wheel.sha256 = Digest::of("another"));
+        package.archives.values_mut().for_each(|wheel| wheel.sha256 = Digest::of("another"));
     }
     let error = install(&folder, &release, &server).unwrap_err();
     assert!(matches!(error, InstallError::DigestMismatch { .. }), "{error}");
@@ -558,7 +564,7 @@ fn a_wheel_that_is_no_archive_is_refused() {
     release.add("nvidia-evil", Role::Base, &[], &[Host::X86_64, Host::Aarch64], &[]);
     let bytes = b"not a zip archive".to_vec();
     for package in release.file.packages.iter_mut().filter(|package| package.name == "nvidia-evil") {
-        for wheel in package.wheels.values_mut() {
+        for wheel in package.archives.values_mut() {
             (wheel.size, wheel.sha256) = (bytes.len() as u64, Digest::of(&bytes));
             release.wheels.insert(wheel.file.clone(), bytes.clone());
         }
@@ -627,15 +633,16 @@ fn locks_a_release() {
             .packages
             .iter()
             .map(|package| {
-                let Package { name, version, licence, role, libraries, needs, wheels } = package;
+                let Package { name, version, licence, role, libraries, needs, archives, .. } = package;
                 format!(
                     "{name} {version} {licence} {} {libraries:?} {needs:?} {}",
                     role.as_str(),
-                    wheels.len()
+                    archives.len()
                 )
             })
             .collect();
-        assert_eq!((file.version.as_str(), file.index.as_str()), ("13.0.10", "https://index.example/simple"));
+        let source = Source::Index("https://index.example/simple".to_owned());
+        assert_eq!((file.version.as_str(), &file.source), ("13.0.10", &source));
         assert_eq!(
             brief,
             [

@@ -7,7 +7,7 @@ use cuferry_arch::CudaRelease;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::release_file::ReleaseFile;
+use crate::release_file::{ReleaseFile, is_last_resort};
 use crate::toolkit::{Toolkit, ToolkitOrigin};
 
 /// What was decided, and what was not.
@@ -39,6 +39,8 @@ pub enum Reason {
     FirstThatFits(ToolkitOrigin),
     /// None here fits, and of those that can be fetched this is the oldest: what it builds runs on the most drivers.
     OldestThatFits,
+    /// No other fits, whether here or to be fetched.
+    LastResort,
 }
 
 /// A toolkit that was not chosen.
@@ -61,6 +63,8 @@ pub enum Why {
     DoesNotFit(String),
     /// One before it fits as well.
     NotNeeded,
+    /// Its release is one that is used only where no other fits, and one does.
+    LastResort,
 }
 
 /// No toolkit will do.
@@ -105,7 +109,8 @@ pub enum ChooseError {
 /// Chooses a toolkit. `candidates` are those on this machine; `known` can be fetched; `fits` says why a release won't do.
 ///
 /// The release asked for, if any; else the first that fits of: named by a variable, on `PATH`, in a usual folder,
-/// installed by cuferry; else the oldest known one that fits.
+/// installed by cuferry; else the oldest known one that fits. Releases whose file says `default = false` come after all
+/// of these, even if cuferry has installed them for a build that needed them.
 pub fn choose_toolkit<'a>(
     candidates: &'a [Toolkit],
     wanted: Option<CudaRelease>,
@@ -116,7 +121,9 @@ pub fn choose_toolkit<'a>(
     present.sort_by_key(|toolkit| rank(&toolkit.origin));
     let mut fetchable: Vec<&ReleaseFile> = known.iter().collect();
     fetchable.sort_by_key(|file| file.release);
-    let all = present.into_iter().map(Chosen::Present).chain(fetchable.into_iter().map(Chosen::Fetch));
+    let present = present.into_iter().map(Chosen::Present);
+    let mut all: Vec<Chosen<'_>> = present.chain(fetchable.into_iter().map(Chosen::Fetch)).collect();
+    all.sort_by_key(|candidate| candidate.is_last_resort(known));
 
     let mut found = None;
     let mut passed_over: Vec<PassedOver> = Vec::new();
@@ -125,6 +132,7 @@ pub fn choose_toolkit<'a>(
         let why = match wanted {
             Some(wanted) if wanted != release => Why::NotAskedFor(wanted),
             // Not even checked: the reader would wonder about a fault that plays no part.
+            _ if found.is_some() && wanted.is_none() && candidate.is_last_resort(known) => Why::LastResort,
             _ if found.is_some() => Why::NotNeeded,
             _ => {
                 let Err(text) = fits(release) else {
@@ -141,7 +149,8 @@ pub fn choose_toolkit<'a>(
             let reason = match (&chosen, wanted) {
                 (_, Some(wanted)) => Reason::Asked(wanted),
                 (Chosen::Present(toolkit), None) => Reason::FirstThatFits(toolkit.origin.clone()),
-                (Chosen::Fetch(_), None) => Reason::OldestThatFits,
+                (Chosen::Fetch(file), None) if file.default => Reason::OldestThatFits,
+                (Chosen::Fetch(_), None) => Reason::LastResort,
             };
             Ok(Choice { chosen, reason, passed_over })
         }
@@ -150,7 +159,7 @@ pub fn choose_toolkit<'a>(
             .into_iter()
             .find_map(|other| match other.why {
                 Why::DoesNotFit(why) => Some(ChooseError::Unfit { wanted, why }),
-                Why::NotAskedFor(_) | Why::NotNeeded => None,
+                Why::NotAskedFor(_) | Why::NotNeeded | Why::LastResort => None,
             })
             .unwrap_or_else(|| ChooseError::Unknown {
                 wanted,
@@ -165,6 +174,16 @@ impl Chosen<'_> {
         match self {
             Self::Present(toolkit) => toolkit.release,
             Self::Fetch(file) => file.release,
+        }
+    }
+
+    /// What the user has put on the machine is never one.
+    fn is_last_resort(&self, known: &[ReleaseFile]) -> bool {
+        match self {
+            Self::Present(toolkit) => {
+                toolkit.origin == ToolkitOrigin::Installed && is_last_resort(known, toolkit.release)
+            }
+            Self::Fetch(file) => !file.default,
         }
     }
 
@@ -212,6 +231,7 @@ impl fmt::Display for Reason {
             Self::FirstThatFits(ToolkitOrigin::Installed) => {
                 write!(formatter, "cuferry installed it, and it fits")
             }
+            Self::LastResort => write!(formatter, "no other that is here or can be fetched fits"),
             Self::OldestThatFits => {
                 write!(
                     formatter,
@@ -239,6 +259,9 @@ impl fmt::Display for Why {
             Self::NotAskedFor(wanted) => write!(formatter, "CUDA {wanted} was asked for"),
             Self::DoesNotFit(text) => formatter.write_str(text),
             Self::NotNeeded => write!(formatter, "one before it fits"),
+            Self::LastResort => {
+                write!(formatter, "it is used only where no other fits, or where it is asked for")
+            }
         }
     }
 }
@@ -305,6 +328,7 @@ mod tests {
           not CUDA 13.2 in `/opt/cuda-13.2`: one before it fits
           not CUDA 13.0, to be fetched: one before it fits
           not CUDA 13.5, to be fetched: one before it fits
+          not CUDA 11.8, to be fetched: it is used only where no other fits, or where it is asked for
         ");
     }
 
@@ -316,6 +340,7 @@ mod tests {
           not CUDA 12.4 in `/opt/cuda-12.4`: it is older than 13.0
           not CUDA 13.0, to be fetched: one before it fits
           not CUDA 13.5, to be fetched: one before it fits
+          not CUDA 11.8, to be fetched: it is used only where no other fits, or where it is asked for
         ");
     }
 
@@ -324,7 +349,57 @@ mod tests {
         insta::assert_snapshot!(decide(&[], None, "12.0"), @"
         CUDA 13.0, to be fetched: none on this machine fits, and what the oldest that does builds runs on the most drivers
           not CUDA 13.5, to be fetched: one before it fits
+          not CUDA 11.8, to be fetched: it is used only where no other fits, or where it is asked for
         ");
+    }
+
+    #[test]
+    fn what_is_not_fetched_by_default_comes_last() {
+        // Installed for another build, it is still not the one for a build that has no such need.
+        let installed = [toolkit("11.8", ToolkitOrigin::Installed)];
+        insta::assert_snapshot!(decide(&installed, None, "11.0"), @"
+        CUDA 13.0, to be fetched: none on this machine fits, and what the oldest that does builds runs on the most drivers
+          not CUDA 13.5, to be fetched: one before it fits
+          not CUDA 11.8 in `/opt/cuda-11.8`: it is used only where no other fits, or where it is asked for
+          not CUDA 11.8, to be fetched: it is used only where no other fits, or where it is asked for
+        ");
+        let mut both = installed.to_vec();
+        both.push(toolkit("13.5", ToolkitOrigin::Installed));
+        insta::assert_snapshot!(decide(&both, None, "11.0"), @"
+        CUDA 13.5 in `/opt/cuda-13.5`: cuferry installed it, and it fits
+          not CUDA 13.0, to be fetched: one before it fits
+          not CUDA 13.5, to be fetched: one before it fits
+          not CUDA 11.8 in `/opt/cuda-11.8`: it is used only where no other fits, or where it is asked for
+          not CUDA 11.8, to be fetched: it is used only where no other fits, or where it is asked for
+        ");
+        insta::assert_snapshot!(decide(&installed, Some("11.8"), "11.0"), @"
+        CUDA 11.8 in `/opt/cuda-11.8`: CUDA 11.8 was asked for
+          not CUDA 13.0, to be fetched: CUDA 11.8 was asked for
+          not CUDA 13.5, to be fetched: CUDA 11.8 was asked for
+          not CUDA 11.8, to be fetched: one before it fits
+        ");
+        // Named by the user, it is theirs to choose.
+        let named = [toolkit("11.8", ToolkitOrigin::Variable("CUDA_HOME".to_owned()))];
+        insta::assert_snapshot!(decide(&named, None, "11.0"), @"
+        CUDA 11.8 in `/opt/cuda-11.8`: `CUDA_HOME` names it, and it fits
+          not CUDA 13.0, to be fetched: one before it fits
+          not CUDA 13.5, to be fetched: one before it fits
+          not CUDA 11.8, to be fetched: it is used only where no other fits, or where it is asked for
+        ");
+    }
+
+    #[test]
+    fn the_last_resort_is_fetched_where_nothing_else_fits() {
+        let fits = |release: CudaRelease| {
+            if release.major == 11 { Ok(()) } else { Err("it lacks sm_53".to_owned()) }
+        };
+        let choice = choose_toolkit(&[], None, release_file::known(), fits).unwrap();
+        assert_eq!(
+            choice.to_string(),
+            "CUDA 11.8, to be fetched: no other that is here or can be fetched fits"
+        );
+        let choice = choose_toolkit(&[], Some("11.8".parse().unwrap()), release_file::known(), fits).unwrap();
+        assert_eq!(choice.to_string(), "CUDA 11.8, to be fetched: CUDA 11.8 was asked for");
     }
 
     #[test]
@@ -335,6 +410,7 @@ mod tests {
           not CUDA 13.2 in `/opt/cuda-13.2`: CUDA 12.4 was asked for
           not CUDA 13.0, to be fetched: CUDA 12.4 was asked for
           not CUDA 13.5, to be fetched: CUDA 12.4 was asked for
+          not CUDA 11.8, to be fetched: CUDA 12.4 was asked for
         ");
     }
 
@@ -346,7 +422,7 @@ mod tests {
         ");
         insta::assert_snapshot!(decide(&here(), Some("12.9"), "13.0"), @"
         error: CUDA 12.9 is not on this machine, and how to fetch it is not known
-        help: install it and set `CUDA_HOME`, or ask for one that can be fetched: 13.0, 13.5
+        help: install it and set `CUDA_HOME`, or ask for one that can be fetched: 11.8, 13.0, 13.5
         ");
         insta::assert_snapshot!(decide(&here(), None, "99.0"), @"
         error: no CUDA toolkit fits
@@ -355,6 +431,7 @@ mod tests {
           CUDA 13.2 in `/opt/cuda-13.2`: it is older than 99.0
           CUDA 13.0, to be fetched: it is older than 99.0
           CUDA 13.5, to be fetched: it is older than 99.0
+          CUDA 11.8, to be fetched: it is older than 99.0
         help: install a toolkit that fits and set `CUDA_HOME`, or ask for less
         ");
     }

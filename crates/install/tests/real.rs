@@ -1,0 +1,154 @@
+//! What comes as Debian packages, fetched from Debian: CUDA 11.8 compiles and links with the g++ that belongs to it, for GPUs
+//! that newer releases have dropped; and SIMDe has the headers that it is there for.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside of the tests themselves")]
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_arch::{CudaRelease, Host};
+use cuferry_testkit::{companion, lacking, scratch, toolkit};
+
+const KERNEL: &str = r"
+#include <thrust/version.h>
+#include <nvToolsExt.h>
+#include <cublas_v2.h>
+__device__ int twice(int value);
+__global__ void fill(int *out) { out[threadIdx.x] = twice(threadIdx.x); }
+int main() {
+    int count = THRUST_VERSION;
+    cudaGetDeviceCount(&count);
+    fill<<<1, 32>>>(nullptr);
+}
+";
+
+const DEVICE: &str = "__device__ int twice(int value) { return 2 * value; }";
+
+const NEON: &str = r#"
+#include <simde/arm/neon.h>
+#include <cstdio>
+int main() {
+    const float numbers[] = {1, 2, 3, 4};
+    simde_float32x4_t sum = simde_vaddq_f32(simde_vld1q_f32(numbers), simde_vdupq_n_f32(1));
+    std::printf("%g\n", simde_vgetq_lane_f32(sum, 3));
+}
+"#;
+
+/// g++ needs the machine's assembler, linker and C library.
+fn machine_can_compile() -> bool {
+    let there = Host::of_this_program() == Host::X86_64
+        && ["/usr/bin/as", "/usr/bin/ld", "/usr/include/stdio.h"]
+            .iter()
+            .all(|path| fs::exists(path).unwrap());
+    if !there {
+        lacking("binutils and the headers of the C library are not here, or this is no x86_64");
+    }
+    there
+}
+
+/// What a command prints; it has nothing in its environment but the machine's own programs.
+fn run(folder: &Utf8Path, program: &Utf8Path, args: &[&str]) -> String {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {args:?}:\n{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+/// Links below `folder` that lead nowhere.
+fn dangling(folder: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
+    for entry in folder.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            dangling(entry.path(), found);
+        } else if !entry.path().exists() {
+            found.push(entry.into_path());
+        }
+    }
+}
+
+#[test]
+fn cuda_11_compiles_and_links_with_its_own_compiler() {
+    if !machine_can_compile() {
+        return;
+    }
+    let Some(root) = toolkit(CudaRelease::new(11, 8), &[Host::X86_64], &[]) else { return };
+    let Some(gcc) = companion("gcc-11") else { return };
+    let (nvcc, gxx) = (root.join("bin/nvcc"), gcc.join("bin/g++-11"));
+    let (_guard, folder) = scratch();
+    fs::write(folder.join("main.cu"), KERNEL).unwrap();
+    fs::write(folder.join("device.cu"), DEVICE).unwrap();
+    let text = run(&folder, &nvcc, &["--version"]);
+    assert!(text.contains("V11.8.89"), "{text}");
+    // The GPUs of a Jetson Nano and a Jetson Xavier: CUDA 13 knows neither.
+    let archs = ["-gencode=arch=compute_53,code=sm_53", "-gencode=arch=compute_72,code=sm_72"];
+    let mut args = vec!["-ccbin", gxx.as_str(), "-rdc=true", "-o", "program", "main.cu", "device.cu"];
+    args.extend(archs);
+    // The driver's functions are linked from the stub where there is no driver.
+    args.extend(["-Xlinker", "--no-as-needed", "-lcuda", "-lnvToolsExt"]);
+    run(&folder, &nvcc, &args);
+    let elfs = run(&folder, &root.join("bin/cuobjdump"), &["--list-elf", "program"]);
+    for arch in ["sm_53", "sm_72"] {
+        assert!(elfs.contains(arch), "no {arch} in:\n{elfs}");
+    }
+    run(&folder, &nvcc, &["-ccbin", gxx.as_str(), "-arch=sm_53", "-c", "device.cu", "-o", "device.o"]);
+    let sass = run(&folder, &root.join("bin/cuobjdump"), &["-sass", "device.o"]);
+    assert!(sass.contains("code for sm_53"), "{sass}");
+    let mut found = Vec::new();
+    dangling(&root, &mut found);
+    assert!(found.is_empty(), "{found:?}");
+    for file in [
+        "nvvm/libdevice/libdevice.10.bc",
+        "include/cublas_v2.h",
+        "lib64/libcudart.so.11.0",
+        "lib64/stubs/libcuda.so",
+    ] {
+        assert!(root.join(file).exists(), "{file}");
+    }
+    assert!(fs::read_dir(root.join("licences")).unwrap().count() > 5);
+}
+
+#[test]
+fn the_unpacked_compiler_finds_its_own_parts() {
+    if !machine_can_compile() {
+        return;
+    }
+    let Some(root) = companion("gcc-11") else { return };
+    let (_guard, folder) = scratch();
+    let source = "#include <omp.h>\n#include <iostream>\n#include <vector>\n\
+        int main() { std::vector<int> v(3); try { v.at(9) = omp_get_max_threads(); } \
+        catch (const std::exception &) { std::cout << __VERSION__ << '\\n'; } }\n";
+    fs::write(folder.join("main.cc"), source).unwrap();
+    let gxx = root.join("bin/g++-11");
+    run(&folder, &gxx, &["-O2", "-flto", "-fopenmp", "main.cc", "-o", "program"]);
+    assert_eq!(run(&folder, &folder.join("program"), &[]), "11.3.0\n");
+    let cc1plus = run(&folder, &gxx, &["-print-prog-name=cc1plus"]);
+    assert!(Utf8Path::new(cc1plus.trim()).canonicalize_utf8().unwrap().starts_with(&root), "{cc1plus}");
+    fs::write(folder.join("main.c"), "int main(void) { return 0; }\n").unwrap();
+    run(&folder, &root.join("bin/gcc"), &["main.c", "-o", "c"]);
+    let mut found = Vec::new();
+    dangling(&root, &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn simde_has_arms_functions() {
+    let Some(root) = companion("simde") else { return };
+    assert!(root.join("include/simde/arm/neon.h").exists());
+    assert!(root.join("licences/libsimde-dev/copyright").exists());
+    if !machine_can_compile() {
+        return;
+    }
+    let Some(gcc) = companion("gcc-11") else { return };
+    let (_guard, folder) = scratch();
+    fs::write(folder.join("main.cc"), NEON).unwrap();
+    let include = format!("-I{root}/include");
+    run(&folder, &gcc.join("bin/g++-11"), &[&include, "main.cc", "-o", "program"]);
+    assert_eq!(run(&folder, &folder.join("program"), &[]), "5\n");
+}
