@@ -1,41 +1,11 @@
 //! Flag lists: read word by word, changed by rule, with the GPU architectures that nvcc's flags name taken out.
 
+use crate::{Change, Scope, TranslateError, rules};
 use cuferry_arch::select::GpuRequest;
 use cuferry_arch::{GpuArch, Host};
-use serde::Deserialize;
-use thiserror::Error;
-
-use crate::rules;
 
 /// The rule of flags that choose GPU architectures: what stands instead is known only once these are chosen.
 pub const GPU_RULE: &str = "CF2017";
-
-/// Whose flags they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// The host compiler's.
-    Host,
-    /// nvcc's.
-    Device,
-    /// The linker driver's.
-    Link,
-}
-
-/// One difference between the ARM build's flags and those used.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Change {
-    /// Whose flags were changed.
-    pub scope: Scope,
-    /// The rule's id, such as `CF2001`.
-    pub rule: String,
-    /// What stood there.
-    pub was: String,
-    /// What stands there now; nothing when empty.
-    pub now: String,
-    /// Why, as the end of a sentence that begins with `was`.
-    pub why: String,
-}
 
 /// Flags to use, with what was changed on the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,23 +16,6 @@ pub struct Translated {
     pub changes: Vec<Change>,
     /// GPU architectures that the flags asked for; which ones are built is decided elsewhere.
     pub archs: Vec<GpuRequest>,
-}
-
-/// Flags that make no sense on any host.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum TranslateError {
-    /// An architecture flag that cannot be read.
-    #[error("cannot read the GPU architectures of `{flag}`")]
-    Architecture {
-        /// The whole flag.
-        flag: String,
-    },
-    /// A flag at the end of the list lacks its value.
-    #[error("`{flag}` needs a value after it")]
-    NoValue {
-        /// The flag.
-        flag: String,
-    },
 }
 
 /// Flags of gcc or clang for a compile.

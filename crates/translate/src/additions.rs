@@ -1,0 +1,129 @@
+//! What a session adds to every compile and link: headers, macros, and ARM's behaviour.
+
+use crate::options::{self, Role};
+use crate::rules::{Reason, reason};
+use crate::{Change, Family, Invocation, Language, Mode, Policy, Scope, host, words};
+
+/// Words that come before all others. Each is left out where it stands already, so that a command translated twice is the
+/// same, and after them the command's own words have the last say.
+pub(crate) fn additions(
+    invocation: &Invocation,
+    args: &[String],
+    policy: &Policy,
+    changes: &mut Vec<Change>,
+) -> Vec<String> {
+    let family = invocation.tool().family();
+    if !matches!(family, Family::Gcc | Family::Clang | Family::Nvcc) {
+        return Vec::new();
+    }
+    let sources = invocation.sources();
+    let mode = invocation.mode();
+    let compiles =
+        matches!(mode, Mode::Preprocess | Mode::Compile | Mode::Link | Mode::Archive | Mode::DeviceLink)
+            && sources.iter().any(|source| source.language.is_c_family());
+    let mut adder = Adder { family, args, changes, front: Vec::new() };
+    if compiles {
+        adder.headers(policy);
+        if policy.semantics.unsigned_char {
+            adder.host(&["-funsigned-char"], reason("unsigned-char"));
+            if family == Family::Nvcc {
+                adder.add(&["-Xcudafe", "--unsigned_chars"], reason("unsigned-char"));
+            }
+        }
+        if policy.semantics.fused_multiply_add {
+            let c = sources.iter().all(|source| source.language == Language::C);
+            adder.fused(c);
+        }
+    }
+    if compiles || mode == Mode::Link {
+        let semantics = policy.semantics;
+        if semantics.checked_conversions {
+            adder.host(&["-fsanitize=float-cast-overflow"], reason("checked"));
+        }
+        if semantics.checked_division {
+            adder.host(&["-fsanitize=integer-divide-by-zero"], reason("checked"));
+        }
+    }
+    adder.front
+}
+
+struct Adder<'a> {
+    family: Family,
+    args: &'a [String],
+    changes: &'a mut Vec<Change>,
+    front: Vec<String>,
+}
+
+impl Adder<'_> {
+    fn headers(&mut self, policy: &Policy) {
+        let nvcc = self.family == Family::Nvcc;
+        for folder in &policy.include_first {
+            let folder = if nvcc { words::nvcc_list_of(&[folder.to_string()]) } else { folder.to_string() };
+            self.add(&[&format!("-I{folder}")], reason("headers"));
+        }
+        for folder in &policy.include_last {
+            if nvcc {
+                let words = ["-idirafter".to_owned(), words::shell_word(folder.as_str())];
+                self.add(&["-Xcompiler", &words::nvcc_list_of(&words)], reason("headers"));
+            } else {
+                self.add(&["-idirafter", folder.as_str()], reason("headers"));
+            }
+        }
+        for define in &policy.defines {
+            let define =
+                if nvcc { words::nvcc_list_of(std::slice::from_ref(define)) } else { define.clone() };
+            self.add(&[&format!("-D{define}")], reason("defines"));
+        }
+    }
+
+    /// ARM compilers may use fused multiply-add by default. gcc does on x86_64, too, once the instruction is there; for C by
+    /// the letter of the standard (`-std=c11`) it does on neither. clang's own default is the same on both.
+    fn fused(&mut self, c: bool) {
+        let mut options = Vec::new();
+        for argument in options::read(self.family, self.args) {
+            match argument.role {
+                Role::HostList => {
+                    let pieces = host::pieces(argument.value()).unwrap_or_default();
+                    options.extend(pieces);
+                }
+                _ => options.push(self.args[argument.first].clone()),
+            }
+        }
+        let last = |prefix: &str| options.iter().rev().find_map(|word| word.strip_prefix(prefix));
+        match last("-march=") {
+            None => self.host(&["-march=x86-64-v3"], reason("fused")),
+            Some("native" | "x86-64-v3" | "x86-64-v4") => {}
+            Some(_) => self.host(&["-mfma"], reason("fused")),
+        }
+        let strict = c && last("-std=").is_some_and(|std| !std.starts_with("gnu"))
+            || options.iter().any(|word| word == "-ansi");
+        if self.family != Family::Clang && !strict && last("-ffp-contract=").is_none() {
+            self.host(&["-ffp-contract=fast"], reason("fused"));
+        }
+    }
+
+    /// Adds words for the host compiler.
+    fn host(&mut self, new: &[&str], why: &Reason) {
+        if self.family == Family::Nvcc {
+            let new: Vec<_> = new.iter().map(|word| (*word).to_owned()).collect();
+            self.add(&["-Xcompiler", &words::nvcc_list_of(&new)], why);
+        } else {
+            self.add(new, why);
+        }
+    }
+
+    fn add(&mut self, new: &[&str], why: &Reason) {
+        if self.args.windows(new.len()).any(|there| there == new) {
+            return;
+        }
+        self.front.extend(new.iter().map(|word| (*word).to_owned()));
+        let scope = if self.family == Family::Nvcc { Scope::Device } else { Scope::Host };
+        self.changes.push(Change {
+            scope,
+            rule: why.id.clone(),
+            was: String::new(),
+            now: new.join(" "),
+            why: why.why.clone(),
+        });
+    }
+}
