@@ -1,0 +1,7 @@
+/* NVTX 2's header where there is one; NVTX 3 has the same API and needs no library. */
+#pragma GCC system_header
+#if __has_include_next(<nvToolsExt.h>)
+#include_next <nvToolsExt.h>
+#else
+#include <nvtx3/nvToolsExt.h>
+#endif

@@ -1,0 +1,7 @@
+/* NVTX 2's header where there is one; NVTX 3 has the same API and needs no library. */
+#pragma GCC system_header
+#if __has_include_next(<nvToolsExtCuda.h>)
+#include_next <nvToolsExtCuda.h>
+#else
+#include <nvtx3/nvToolsExtCuda.h>
+#endif
