@@ -2,6 +2,7 @@
 //!
 //! All but `real` and `inspect_real` use a toolkit of shell scripts (`toolkit/`), and need neither CUDA nor the network.
 
+mod build;
 mod doctor;
 mod explain;
 mod gpu;
@@ -20,3 +21,4 @@ mod plan;
 mod project;
 mod real;
 mod report;
+mod scan;

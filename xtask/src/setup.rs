@@ -20,6 +20,10 @@ const TESTS: &[Need] = &[
     Need { program: "pkg-config", package: "pkg-config" },
     Need { program: "skopeo", package: "skopeo" },
     Need { program: "podman", package: "podman" },
+    Need { program: "cmake", package: "cmake" },
+    Need { program: "clang++", package: "clang" },
+    Need { program: "chromium", package: "chromium" },
+    Need { program: "patch", package: "patch" },
 ];
 
 /// What building any project needs.

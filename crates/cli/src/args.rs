@@ -1,9 +1,15 @@
 //! The command line: every command, option and help text.
 
+pub(crate) mod build;
+pub(crate) mod scan;
+
+use std::str::FromStr;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cuferry_arch::driver::DriverVersion;
 use cuferry_arch::{CudaRelease, GpuPolicy, Host};
+use cuferry_toolchain::companion::{self, Companion};
 
 /// Can this ARM CUDA software run on this x86_64 machine, in a container? Rebuild it, and it can.
 #[derive(Debug, Parser)]
@@ -32,6 +38,31 @@ pub(crate) enum Command {
         cuferry rebuild ~/robot --gpu all-major --image robot.tar && docker load -i robot.tar\n  \
         cuferry rebuild ~/robot --host aarch64 --no-image    the same project for ARM")]
     Rebuild(Rebuild),
+    /// Run a project's own Makefile, unedited: each compiler call is translated to x86_64, and recorded
+    #[command(after_help = "Examples:\n  \
+        cuferry make                                 what `make` does, for x86_64\n  \
+        cuferry make --gpu sm_86 -j8 TARGET_ARCH=aarch64 all\n  \
+        cuferry make --gpu sm_86 --image robot.tar && docker load -i robot.tar\n  \
+        cuferry make --toolkit auto                  another CUDA release where the first cannot\n\n\
+cuferry's own options come first; from the first other word on everything is make's.\n\n\
+Exit codes: 0 built, and usable; 1 built, but not usable; 2 wrong use; 3 the machine lacks something; otherwise make's own.")]
+    Make(build::Make),
+    /// Run cmake for a project's own CMakeLists.txt, unedited: configure, build or install
+    #[command(after_help = "Examples:\n  \
+        cuferry cmake --gpu sm_86 -S . -B build && cuferry cmake --gpu sm_86 --build build -j8\n  \
+        cuferry cmake --fresh -S . -B build          forget what a configuration for ARM left there\n\n\
+cuferry's own options come first; from the first other word on everything is cmake's.\n\n\
+Exit codes: 0 done, and what was built is usable; 1 built, but not usable; 2 wrong use; 3 the machine lacks something; otherwise \
+cmake's own.")]
+    Cmake(build::Cmake),
+    /// Run any build, unedited: each compiler call is translated to x86_64, and recorded
+    #[command(after_help = "Examples:\n  \
+        cuferry wrap -- ./build.sh\n  \
+        cuferry wrap --gpu sm_86 -- sh -c 'meson setup build && meson compile -C build'\n  \
+        cuferry wrap --pretend jetson -- ./configure --host=aarch64-linux-gnu\n\n\
+Exit codes: 0 done, and what was built is usable; 1 built, but not usable; 2 wrong use; 3 the machine lacks something; otherwise \
+the command's own.")]
+    Wrap(build::Wrap),
     /// Show what `rebuild` would do, without doing it
     #[command(
         after_help = "Examples:\n  cuferry plan ~/robot\n  cuferry plan ~/robot --format dot | dot -Tsvg > plan.svg"
@@ -48,6 +79,16 @@ pub(crate) enum Command {
 Exit codes: 0 it runs, or no question was asked; 1 nothing runs on the GPUs asked about, or an entry could not be read; 2 wrong use; 3 a file \
 that cannot be read.")]
     Inspect(Inspect),
+    /// Say what in sources and build files will not survive the move from ARM to x86_64
+    #[command(after_help = "Examples:\n  \
+        cuferry scan                                 this folder\n  \
+        cuferry scan ~/robot --verbose               every finding, with the code around it\n  \
+        cuferry scan --format html --output scan.html    a page to read and to pass on\n  \
+        cuferry scan --format sarif --output scan.sarif    for code hosts and editors\n  \
+        cuferry scan --diff | patch -p1              what --fix does, seen before\n  \
+        cuferry scan --select CF10,gpu-arch --ignore CF1004\n\n\
+Exit codes: 0 nothing that stops a build or a run; 1 errors found; 2 wrong use; 3 a file that cannot be read or written.")]
+    Scan(scan::Scan),
     /// Explain an error that CUDA, a loader, a compiler or a container printed, or an id of cuferry's
     #[command(after_help = "Examples:\n  \
         cuferry explain \"no kernel image is available for execution on the device\"\n  \
@@ -92,9 +133,10 @@ pub(crate) struct Selection {
     /// CPU to build for: `x86_64` or `aarch64`
     #[arg(long, default_value = "x86_64", value_name = "HOST")]
     pub(crate) host: Host,
-    /// CUDA release to build with, such as 13.0; otherwise one that is here and fits, or the oldest that fits
-    #[arg(long, value_name = "RELEASE")]
-    pub(crate) toolkit: Option<CudaRelease>,
+    /// CUDA release to build with, such as 13.0; `auto` tries another one where the first cannot [default: one that is here
+    /// and fits, or the oldest that fits]
+    #[arg(long, value_name = "RELEASE|auto")]
+    pub(crate) toolkit: Option<build::ToolkitChoice>,
     /// C++ compiler to build with: a name on PATH or a path; otherwise the newest that the toolkit takes
     #[arg(long, value_name = "COMPILER")]
     pub(crate) compiler: Option<String>,
@@ -116,6 +158,11 @@ pub(crate) struct Rebuild {
     /// Write no image
     #[arg(long)]
     pub(crate) no_image: bool,
+    /// The program that the image starts, where the project's own build makes several
+    #[arg(long, value_name = "NAME", conflicts_with = "no_image")]
+    pub(crate) program: Option<String>,
+    #[command(flatten)]
+    pub(crate) policies: build::Policies,
     /// How many actions run at once [default: the number of CPUs]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<std::num::NonZeroUsize>,
@@ -224,13 +271,18 @@ pub(crate) enum ToolchainCommand {
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,
     },
-    /// Fetch, verify and unpack a toolkit
-    #[command(
-        after_help = "Examples:\n  cuferry toolchain install 13.0\n  cuferry toolchain install 13.0 --host x86_64,aarch64 --with cublas,cufft"
-    )]
+    /// Fetch, verify and unpack a toolkit, a host compiler or headers
+    #[command(after_help = "Examples:\n  \
+        cuferry toolchain install 13.0\n  \
+        cuferry toolchain install 13.0 --host x86_64,aarch64 --with cublas,cufft\n  \
+        cuferry toolchain install 11.8               with g++ 11, if no compiler here is old enough\n  \
+        cuferry toolchain install simde              ARM's NEON functions as headers for x86_64\n\n\
+`cuferry toolchain list` shows all that can be fetched. `CUFERRY_DEBIAN_MIRROR` names another mirror for what comes as Debian \
+packages, `PIP_INDEX_URL` another index for what comes as wheels.")]
     Install {
-        /// Which release [default: the oldest known]
-        release: Option<CudaRelease>,
+        /// A CUDA release, or `gcc-11`, `simde` [default: the oldest release that is fetched unasked]
+        #[arg(value_name = "RELEASE|NAME")]
+        what: Option<Pinned>,
         /// Hosts whose libraries and headers are wanted
         #[arg(long, value_delimiter = ',', default_value = "x86_64", value_name = "HOSTS")]
         host: Vec<Host>,
@@ -241,15 +293,40 @@ pub(crate) enum ToolchainCommand {
         #[arg(long)]
         offline: bool,
     },
-    /// Resolve a release at the package index, and write it down with sizes and digests
-    #[command(after_help = "Example:\n  cuferry toolchain lock 13.3 --output toolchains/cuda-13.3.toml")]
+    /// Resolve a release at the package index or the Debian mirror, and write it down with sizes and digests
+    #[command(after_help = "Examples:\n  \
+        cuferry toolchain lock 13.3 --output toolchains/cuda-13.3.toml\n  \
+        cuferry toolchain lock gcc-11 --output toolchains/gcc-11.toml")]
     Lock {
-        /// Which release
-        release: CudaRelease,
+        /// A CUDA release, or `gcc-11`, `simde`
+        #[arg(value_name = "RELEASE|NAME")]
+        what: Pinned,
         /// Where the file goes; standard output otherwise
         #[arg(short, long, value_name = "FILE")]
         output: Option<Utf8PathBuf>,
     },
+}
+
+/// What a file of `toolchains/` pins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pinned {
+    Release(CudaRelease),
+    Companion(&'static Companion),
+}
+
+impl FromStr for Pinned {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(companion) = companion::named(text) {
+            return Ok(Self::Companion(companion));
+        }
+        text.parse().map(Self::Release).map_err(|_| {
+            let names: Vec<String> =
+                companion::known().iter().map(|companion| format!("`{}`", companion.name)).collect();
+            format!("a CUDA release such as `13.0` expected, or {}", names.join(" or "))
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

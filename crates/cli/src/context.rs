@@ -1,6 +1,9 @@
 //! What the process was given: environment, folders, terminal. The only place that reads the real environment.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::num::NonZeroUsize;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_machine::Environment;
@@ -8,6 +11,8 @@ use cuferry_machine::Environment;
 /// The surroundings of one run.
 pub(crate) struct Context {
     pub(crate) environment: Environment,
+    /// The environment with what is not UTF-8, for commands that are to have all of it.
+    pub(crate) variables: BTreeMap<OsString, OsString>,
     /// The folder in which cuferry was started.
     pub(crate) folder: Utf8PathBuf,
     /// Whether standard error is a terminal that takes colour and cursor movement.
@@ -23,7 +28,8 @@ impl Context {
         // https://no-color.org; CI logs keep no cursor movement.
         let colour = terminal && environment.get("NO_COLOR").is_none();
         let live = terminal && environment.get("CI").is_none();
-        Self { environment, folder: folder.unwrap_or_else(|| "/".into()), live, colour }
+        let variables = std::env::vars_os().collect();
+        Self { environment, variables, folder: folder.unwrap_or_else(|| "/".into()), live, colour }
     }
 
     /// Where toolkits are kept: `CUFERRY_HOME`, or the user's data folder (XDG base directory specification).
@@ -84,4 +90,9 @@ impl Context {
         ];
         names.into_iter().filter(|name| self.environment.get(name).is_some()).collect()
     }
+}
+
+/// How many commands run at once where nobody says: one for each CPU.
+pub(crate) fn jobs() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

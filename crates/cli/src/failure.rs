@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     No,
     /// The machine lacks something, and the answer says what.
     Lacking,
+    /// As the command that was run ended.
+    Code(u8),
 }
 
 impl Answer {
@@ -46,6 +48,7 @@ impl Answer {
             Self::Good => 0,
             Self::No => Fault::Project.exit_code(),
             Self::Lacking => Fault::Machine.exit_code(),
+            Self::Code(code) => code,
         }
     }
 }

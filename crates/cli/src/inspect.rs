@@ -7,9 +7,9 @@ mod json;
 mod question;
 mod text;
 
-pub(crate) use collect::{Report, collect};
+pub(crate) use collect::{FileReport, Report, collect};
 pub(crate) use dump::dump;
-pub(crate) use question::questions;
+pub(crate) use question::{Questions, about, questions};
 
 use crate::failure::Failure;
 use crate::words;

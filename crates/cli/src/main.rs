@@ -5,6 +5,7 @@
 )]
 
 mod args;
+mod build;
 mod commands;
 mod context;
 mod doctor;
@@ -16,6 +17,7 @@ mod interrupt;
 mod progress;
 mod project;
 mod report;
+mod scan;
 mod select;
 mod words;
 
@@ -28,12 +30,25 @@ use crate::context::Context;
 use crate::failure::Answer;
 
 fn main() -> ExitCode {
+    // A build's compiler calls come here under the compilers' names.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a shim has no `Context`: it reads three variables, and is gone"
+    )]
+    let variable = |name: &str| std::env::var_os(name);
+    if let Some(code) = cuferry_wrap::shim_main(std::env::args_os(), variable) {
+        return code;
+    }
     let cli = Cli::parse();
     let context = Context::from_process();
     let result = match &cli.command {
-        Command::Rebuild(args) => commands::rebuild::run(&context, args).map(|()| Answer::Good),
+        Command::Rebuild(args) => commands::rebuild::run(&context, args),
+        Command::Make(args) => commands::make::run(&context, args),
+        Command::Cmake(args) => commands::cmake::run(&context, args),
+        Command::Wrap(args) => commands::wrap::run(&context, args),
         Command::Plan(args) => commands::plan::run(&context, args).map(|()| Answer::Good),
         Command::Inspect(args) => commands::inspect::run(&context, args),
+        Command::Scan(args) => commands::scan::run(&context, args),
         Command::Explain(args) => commands::explain::run(args),
         Command::Doctor(args) => commands::doctor::run(&context, args),
         Command::Init(args) => commands::init::run(&context, args).map(|()| Answer::Good),

@@ -15,7 +15,8 @@ use cuferry_toolchain::release_file;
 use cuferry_toolchain::toolkit::Toolkit;
 
 use crate::args::Selection;
-use crate::commands::toolchain::{Fetched, fetch_libraries, fetch_toolkit};
+use crate::args::build::ToolkitChoice;
+use crate::commands::toolchain::{Fetched, fetch_compiler, fetch_libraries, fetch_toolkit};
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::project::Loaded;
@@ -48,7 +49,8 @@ pub(crate) fn decide(context: &Context, loaded: &Loaded, args: &Selection) -> Re
         embed_ptx: project.embed_ptx && !args.no_ptx,
     };
     let (toolkit, toolkit_reason, gpu) = toolkit(context, project, args, &input, &gpus)?;
-    let compiler = host_compiler(context, project, args, toolkit.release)?;
+    let wanted = args.compiler.as_deref().or(project.host_compiler.as_deref());
+    let compiler = host_compiler(context, wanted, args.host, toolkit.release, args.offline)?;
     let archiver = compiler::archiver(&context.environment, args.host).ok_or_else(|| {
         let package = if args.host == Host::of_this_program() {
             "binutils".to_owned()
@@ -122,7 +124,7 @@ fn toolkit(
     candidates.extend(cuferry_install::installed(&context.data_dir()));
     // One without the host's headers cannot build for it, whatever its release.
     candidates.retain(|toolkit| toolkit.include(input.host).is_dir());
-    let wanted = args.toolkit.or(project.toolkit);
+    let wanted = args.toolkit.and_then(ToolkitChoice::release).or(project.toolkit);
     // An answer that no toolkit can change comes first.
     let newest = cuferry_arch::table::toolkits().last().map_or(CudaRelease::new(13, 0), |row| row.release);
     if let Err(error) = select(input, newest)
@@ -134,7 +136,7 @@ fn toolkit(
     let choice = choose_toolkit(&candidates, wanted, release_file::known(), fits).map_err(|error| {
         // The toolkit to speak of: the one asked for, the first one here, or the one that would be fetched.
         let spoken = wanted.or_else(|| candidates.first().map(|toolkit| toolkit.release));
-        let spoken = spoken.or_else(|| release_file::known().iter().map(|file| file.release).min());
+        let spoken = spoken.or_else(|| release_file::default_release().map(|file| file.release));
         let refused = select(input, spoken.unwrap_or(newest));
         match refused {
             Err(error) => select_failure(&error, gpus),
@@ -153,21 +155,30 @@ fn toolkit(
     Ok((toolkit, reason, gpu))
 }
 
-fn host_compiler(
+/// The compiler for the host half: the one asked for, or the newest that the release takes; fetched where the machine has
+/// none.
+pub(crate) fn host_compiler(
     context: &Context,
-    project: &Project,
-    args: &Selection,
+    wanted: Option<&str>,
+    host: Host,
     release: CudaRelease,
+    offline: bool,
 ) -> Result<HostCompiler, Failure> {
-    let wanted = args.compiler.as_deref().or(project.host_compiler.as_deref());
     if wanted.is_none() {
         // g++ is taken where one fits: clang, which answers slowly, need not be asked then.
-        let candidates = compiler::find(&context.environment, args.host, None, &[Family::Gcc]);
-        if let Ok(compiler) = choose_compiler(&candidates, release, args.host, None) {
-            return Ok(compiler.clone());
+        let candidates = compiler::find(&context.environment, host, None, &[Family::Gcc]);
+        match choose_compiler(&candidates, release, host, None) {
+            Ok(compiler) => return Ok(compiler.clone()),
+            // clang takes the headers of the newest g++, which are as much too new.
+            Err(CompilerError::TooNew { .. }) => {
+                if let Some(compiler) = fetch_compiler(context, release, host, offline)? {
+                    return Ok(compiler);
+                }
+            }
+            Err(_) => {}
         }
     }
-    let candidates = compiler::find(&context.environment, args.host, wanted, &Family::ALL);
+    let candidates = compiler::find(&context.environment, host, wanted, &Family::ALL);
     // A name on PATH that leads to a compiler known under another name is the same compiler.
     let real =
         wanted.and_then(|name| context.environment.find(name)).and_then(|path| path.canonicalize_utf8().ok());
@@ -176,9 +187,9 @@ fn host_compiler(
         Some(compiler) => Some(compiler.path.as_str()),
         None => wanted,
     };
-    choose_compiler(&candidates, release, args.host, wanted)
+    choose_compiler(&candidates, release, host, wanted)
         .cloned()
-        .map_err(|error: CompilerError| Failure::new(Fault::Machine, error))
+        .map_err(|error| Failure::new(Fault::Machine, error))
 }
 
 /// CUDA libraries that the project names and the toolkit lacks, fetched.
@@ -239,7 +250,7 @@ fn explain(error: &SelectError) -> String {
     }
 }
 
-fn select_failure(error: &SelectError, gpus: &Gpus) -> Failure {
+pub(crate) fn select_failure(error: &SelectError, gpus: &Gpus) -> Failure {
     let (fault, code, help) = match error {
         SelectError::NoGpu => {
             let trouble =

@@ -17,8 +17,13 @@ pub(crate) fn width() -> usize {
 
 /// Writes to standard output: the only way there. See [`written`].
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be UTF-8: a patch of a source in another encoding.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
 /// What became of writing to standard output. A reader that has seen enough (`| head`) is no failure; a full disk is one.
@@ -37,6 +42,26 @@ pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
 /// `1 file`, `2 files`.
 pub(crate) fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// `text` with what would move a cursor, change colours or reorder what is read made visible: control characters, and
+/// those that set the direction of writing. For names and sources that come from outside.
+pub(crate) fn visible(text: &str) -> String {
+    let show = |char: char| -> String {
+        match char {
+            '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(char)).unwrap_or('\u{fffd}').to_string(),
+            '\u{7f}' => '\u{2421}'.to_string(),
+            '\u{80}'..='\u{9f}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
+                format!("<U+{:04X}>", u32::from(char))
+            }
+            _ => char.to_string(),
+        }
+    };
+    text.chars().map(show).collect()
 }
 
 /// `text` in lines of at most `width` characters: the first begins with `first`, the others with as many spaces. What
@@ -92,6 +117,13 @@ fn pieces(text: &str, room: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_made_visible() {
+        assert_eq!(visible("plain ä 漢"), "plain ä 漢");
+        assert_eq!(visible("a\u{1b}[2J\n\u{7f}\u{9b}"), "a␛[2J␊␡<U+009B>");
+        assert_eq!(visible("a\u{202e}b"), "a<U+202E>b");
+    }
 
     #[test]
     fn wraps_between_words_and_keeps_commands_together() {

@@ -22,8 +22,10 @@ const FILES: &[(&str, &str)] = &[
     ("jetson", include_str!("../data/jetson.toml")),
     ("python", include_str!("../data/python.toml")),
     ("inspect", include_str!("../data/inspect.toml")),
+    ("scan", include_str!("../data/scan.toml")),
     ("flags", include_str!("../data/flags.toml")),
     ("guesses", include_str!("../data/guesses.toml")),
+    ("needs", include_str!("../data/needs.toml")),
     ("cuferry", include_str!("../data/cuferry.toml")),
 ];
 

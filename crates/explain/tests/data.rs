@@ -124,7 +124,8 @@ fn subjects_have_names_of_their_own_and_entries() {
         assert!(names.insert(&subject.name) && !subject.entries.is_empty(), "{}", subject.name);
         for entry in &subject.entries {
             let own = entry.id.starts_with(&format!("{}-", subject.name));
-            let fixed = ["inspect", "flags", "guesses", "cuferry"].contains(&subject.name.as_str());
+            let fixed =
+                ["inspect", "scan", "flags", "guesses", "needs", "cuferry"].contains(&subject.name.as_str());
             assert!(own || fixed, "{} is in {}.toml", entry.id, subject.name);
             assert_eq!(catalogue().subject_of(entry).map(|subject| &subject.name), Some(&subject.name));
         }

@@ -139,18 +139,22 @@ pub enum Compression {
     Zstd,
 }
 
+/// A name for an image of a project, made to fit OCI's grammar.
+pub fn image_name(name: &str, version: Option<&str>) -> String {
+    let word = |text: &str, otherwise: &str| {
+        let word = names::image_word(text);
+        if word.is_empty() { otherwise.to_owned() } else { word }
+    };
+    format!("{}:{}", word(name, "project"), word(version.unwrap_or_default(), "latest"))
+}
+
 impl Project {
-    /// What the image is called: as the manifest says, or the project's name and version, made to fit OCI's grammar.
+    /// What the image is called: as the manifest says, or by the project's name and version.
     pub fn image_name(&self) -> String {
-        if let Some(name) = &self.image.name {
-            return name.clone();
+        match &self.image.name {
+            Some(name) => name.clone(),
+            None => image_name(&self.name, self.version.as_deref()),
         }
-        let word = |text: &str, otherwise: &str| {
-            let word = names::image_word(text);
-            if word.is_empty() { otherwise.to_owned() } else { word }
-        };
-        let tag = word(self.version.as_deref().unwrap_or_default(), "latest");
-        format!("{}:{tag}", word(&self.name, "project"))
     }
 
     /// The programs, in order.

@@ -39,7 +39,11 @@ fn look(context: &Context) -> Checkup {
             machine: Host::of_this_program(),
             survey: survey.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             toolkits,
-            fetchable: release_file::known().iter().map(|file| file.release).collect(),
+            fetchable: release_file::known()
+                .iter()
+                .filter(|file| file.default)
+                .map(|file| file.release)
+                .collect(),
             compilers,
             archiver: compiler::archiver(environment, Host::X86_64),
             home: environment.get("HOME").map(Into::into),

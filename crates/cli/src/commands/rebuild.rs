@@ -1,16 +1,18 @@
 //! `cuferry rebuild`: the main job, from sources to an image.
 
 use std::io::ErrorKind;
-use std::num::NonZeroUsize;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_arch::Host;
 use cuferry_exec::{CancelFlag, ExecError, Lock, Options, Summary};
 use cuferry_plan::{Plan, Settings};
 
+use crate::args::build::{Policies, Wrapping};
 use crate::args::{Format, Rebuild};
+use crate::build::{self, Job, Way, Work};
 use crate::commands::plan;
-use crate::context::Context;
-use crate::failure::{Failure, Fault};
+use crate::context::{Context, jobs};
+use crate::failure::{Answer, Failure, Fault};
 use crate::image;
 use crate::interrupt::Interrupts;
 use crate::progress::Display;
@@ -18,8 +20,21 @@ use crate::project::{self, Loaded};
 use crate::words::print;
 use crate::{report, select};
 
-pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
-    let loaded = project::load(project::folder(&context.absolute(&args.selection.dir))?)?;
+pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<Answer, Failure> {
+    let root = project::folder(&context.absolute(&args.selection.dir))?;
+    // What a manifest says goes before what the project's build files say.
+    if !root.join(project::MANIFEST).exists()
+        && let Some(way) = build::way(&root)?
+    {
+        return own_build(context, args, root, way);
+    }
+    if args.policies != Policies::default() {
+        let help = "write what you need into `host-flags` and `device-flags` of cuferry.toml, such as `-funsigned-char`";
+        let message = "`--arm-semantics`, `--arm-macros`, `--pretend`, `--no-compat`, `--namespace` and `--report` are for \
+                       projects that bring their own build";
+        return Err(Failure::say(Fault::Usage, "rebuild::policies", message, help));
+    }
+    let loaded = project::load(root)?;
     let folder = loaded.root.join("target/cuferry");
     create(&folder)?;
     let _lock = Lock::acquire(&folder).map_err(|error| Failure::new(Fault::Machine, error))?;
@@ -45,7 +60,40 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<(), Failure> {
             print(&format!("{value:#}\n"))?;
         }
     }
-    if summary.is_success() { Ok(()) } else { Err(build_failed(&summary)) }
+    if summary.is_success() { Ok(Answer::Good) } else { Err(build_failed(&summary)) }
+}
+
+/// A project that brings its own build: that one is run, as `make` and `cmake` of cuferry's run it.
+fn own_build(context: &Context, args: &Rebuild, root: Utf8PathBuf, way: Way) -> Result<Answer, Failure> {
+    let selection = &args.selection;
+    if selection.host != Host::X86_64 || selection.no_ptx || selection.bin_dir.is_some() {
+        let help = "write a cuferry.toml (`cuferry init` writes one from the sources), or build with `make` or `cmake` themselves";
+        let message = "`--host`, `--no-ptx` and `--bin-dir` are for projects with a cuferry.toml; this one brings its own build";
+        return Err(Failure::say(Fault::Usage, "rebuild::own_build", message, help));
+    }
+    let name = root.file_name().unwrap_or("project");
+    let default = || root.join("target/cuferry").join(format!("{name}-{}.tar", Host::X86_64));
+    let wrapping = Wrapping {
+        gpu: selection.gpu.clone(),
+        policies: args.policies.clone(),
+        image: (!args.no_image).then(|| args.image.clone().unwrap_or_else(default)),
+        program: args.program.clone(),
+        toolkit: selection.toolkit,
+        compiler: selection.compiler.clone(),
+        offline: selection.offline,
+        no_check: false,
+    };
+    let job = Job {
+        command: format!("rebuild by {}", way.tool()),
+        results: Vec::new(),
+        makes: true,
+        wrapping: &wrapping,
+        jobs: args.jobs.unwrap_or_else(jobs),
+        format: Some(args.format),
+        work: Work::Project(way),
+        root,
+    };
+    build::carry_out(context, &job)
 }
 
 fn build_failed(summary: &Summary) -> Failure {
@@ -91,12 +139,11 @@ fn execute(
     args: &Rebuild,
     cancel: &CancelFlag,
 ) -> Result<Summary, Failure> {
-    let cpus = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let state = loaded.root.join(&settings.build_dir).join("state");
     let options = Options {
         root: &loaded.root,
         state: &state,
-        jobs: args.jobs.unwrap_or(cpus),
+        jobs: args.jobs.unwrap_or_else(jobs),
         keep_going: args.keep_going,
         cancel,
     };

@@ -88,9 +88,16 @@ fn numbers(line: &str) -> Vec<String> {
 #[test]
 fn everything_that_cuferry_prints_is_explained() {
     let ids = printed_ids();
-    for expected in
-        ["CF2001", "CF2017", "CF3012", "install::network", "build::failed", "gpu::none", "explain::unknown"]
-    {
+    for expected in [
+        "CF2001",
+        "CF2017",
+        "CF3012",
+        "scan::exclude",
+        "install::network",
+        "build::failed",
+        "gpu::none",
+        "explain::unknown",
+    ] {
         assert!(ids.contains_key(expected), "the search misses `{expected}`");
     }
     let missing: Vec<String> = ids
@@ -127,6 +134,32 @@ fn every_flag_of_a_rule_finds_the_rule() {
         count += 1;
     }
     assert!(count > 30, "the rules are read: {count}");
+}
+
+/// Each rule of a scan has its entry, under the same title, and its row in the reference.
+#[test]
+fn every_rule_of_a_scan_is_explained() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scan.md");
+    let reference = std::fs::read_to_string(path).expect("the reference is there");
+    let mut ids = Vec::new();
+    for rule in cuferry_scan::RuleSet::builtin().iter() {
+        let id = rule.id.as_str();
+        let entry = catalogue().entry(id);
+        assert_eq!(entry.map(|entry| entry.title.as_str()), Some(rule.title.as_str()), "{id}");
+        let row = format!(
+            "| {id} | `{}` | {} | {} | {} | {} |",
+            rule.name,
+            rule.title,
+            rule.kind.name(),
+            rule.severity.name(),
+            rule.effort.name()
+        );
+        assert!(reference.contains(&row), "docs/scan.md lacks the row\n{row}");
+        ids.push(id.to_owned());
+    }
+    let subject = catalogue().subjects().iter().find(|subject| subject.name == "scan").expect("it is there");
+    let explained = subject.entries.iter().map(|entry| &entry.id).filter(|id| id.starts_with("CF"));
+    assert_eq!(explained.collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>(), "no entry without a rule");
 }
 
 /// Each guess about a project, as a report words it, leads to its entry.

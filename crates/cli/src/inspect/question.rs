@@ -76,6 +76,21 @@ pub(crate) fn questions(args: &Inspect) -> Result<Questions, Failure> {
     Ok(Questions { asked, source: QuestionSource::Table })
 }
 
+/// Whether code runs on x86_64 with each of these GPUs; with none, on any desktop GPU.
+pub(crate) fn about(gpus: &[GpuArch]) -> Questions {
+    let ask = |row: &table::Gpu| Asked {
+        question: Question { host: Host::X86_64, gpu: GpuArch::base(row.number), driver: None },
+        products: row.products.clone(),
+    };
+    let rows = table::gpus().iter();
+    if gpus.is_empty() {
+        let asked = rows.filter(|row| !row.jetson && row.number >= OLDEST).map(ask).collect();
+        return Questions { asked, source: QuestionSource::Table };
+    }
+    let named = rows.filter(|row| gpus.iter().any(|gpu| gpu.number() == row.number));
+    Questions { asked: named.map(ask).collect(), source: QuestionSource::CommandLine }
+}
+
 /// A compute capability (`sm_86`, `8.6`, `86`) or a product (`h100`, `rtx 4090`).
 fn named(text: &str) -> Result<&'static table::Gpu, Failure> {
     if let Ok(arch) = text.strip_prefix("compute_").unwrap_or(text).parse::<GpuArch>() {

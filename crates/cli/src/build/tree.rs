@@ -1,0 +1,99 @@
+//! A project's folder, read once before its build: what it needs, and which of cuferry's headers it will look for.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_compat::removed;
+use cuferry_needs::{Needs, Wanted, is_skipped_folder, read, wanted};
+use ignore::WalkBuilder;
+
+/// Where only a file's beginning is wanted: this much, in bytes.
+const HEAD: u64 = 1 << 10;
+
+/// What a project's own files say.
+pub(crate) struct Tree {
+    pub(crate) needs: Needs,
+    /// Includes of CCCL (thrust, cub, libcu++), cooperative groups among them: in CUDA 13 they need C++17.
+    pub(crate) uses_cccl: bool,
+    /// Includes of ARM's own headers.
+    pub(crate) uses_arm_headers: bool,
+    /// Names that CUDA 13 removed, and headers of cuferry's give back: fields of structures among them, which no other
+    /// place tells from fields of the same name.
+    pub(crate) uses_removed_names: bool,
+}
+
+/// What makes [`Tree::uses_cccl`] true.
+const CCCL: [&str; 5] = ["<thrust/", "<cub/", "<cuda/", "cooperative_groups", "<nv/target>"];
+/// What makes [`Tree::uses_arm_headers`] true.
+const ARM_HEADERS: [&str; 5] = ["arm_neon.h", "arm_acle.h", "arm_fp16.h", "arm_bf16.h", "arm_sve.h"];
+
+/// The names of [`Tree::uses_removed_names`].
+static REMOVED: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let given_back = removed().iter().filter(|removed| removed.given_back);
+    AhoCorasick::new(given_back.map(|removed| removed.name.as_str()))
+        .expect("some hundred names are no large automaton")
+});
+
+/// Reads `root`. What cannot be read is left out: the build itself will say so if it matters.
+pub(crate) fn look(root: &Utf8Path) -> Tree {
+    let mut uses_cccl = false;
+    let mut uses_arm_headers = false;
+    let mut uses_removed_names = false;
+    let files = files(root).into_iter().filter_map(|(path, whole)| {
+        let bytes = contents(&root.join(&path), whole)?;
+        let holds =
+            |words: &[&str]| words.iter().any(|word| memchr::memmem::find(&bytes, word.as_bytes()).is_some());
+        if whole {
+            uses_cccl = uses_cccl || holds(&CCCL);
+            uses_arm_headers = uses_arm_headers || holds(&ARM_HEADERS);
+            uses_removed_names = uses_removed_names || REMOVED.is_match(&bytes);
+        }
+        Some((path, bytes))
+    });
+    let needs = read(files);
+    Tree { needs, uses_cccl, uses_arm_headers, uses_removed_names }
+}
+
+/// The files that say something, sorted, and whether they are read whole.
+fn files(root: &Utf8Path) -> Vec<(Utf8PathBuf, bool)> {
+    let walk = WalkBuilder::new(root)
+        .standard_filters(false)
+        .follow_links(false)
+        .filter_entry(|entry| {
+            let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            entry.depth() == 0
+                || !folder
+                || entry.file_name().to_str().is_some_and(|name| !is_skipped_folder(name))
+        })
+        .build();
+    let mut files = Vec::new();
+    for entry in walk.flatten() {
+        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let Some(path) = Utf8Path::from_path(entry.path()).and_then(|path| path.strip_prefix(root).ok())
+        else {
+            continue;
+        };
+        let Ok(metadata) = entry.metadata() else { continue };
+        match wanted(path, metadata.len()) {
+            Wanted::No => {}
+            Wanted::Head => files.push((path.to_owned(), false)),
+            Wanted::Whole => files.push((path.to_owned(), true)),
+        }
+    }
+    files.sort_unstable();
+    files
+}
+
+fn contents(path: &Utf8Path, whole: bool) -> Option<Vec<u8>> {
+    if whole {
+        return std::fs::read(path).ok();
+    }
+    let mut start = Vec::new();
+    File::open(path).ok()?.take(HEAD).read_to_end(&mut start).ok()?;
+    Some(start)
+}

@@ -1,0 +1,25 @@
+//! `cuferry make`: the project's own Makefile, unedited.
+
+use crate::args::build::Make;
+use crate::build::{Job, Work, carry_out, of_make};
+use crate::context::{Context, jobs};
+use crate::failure::{Answer, Failure};
+use crate::project;
+
+pub(crate) fn run(context: &Context, args: &Make) -> Result<Answer, Failure> {
+    let intent = of_make(&args.args);
+    let root = project::folder(&context.absolute(&intent.source))?;
+    carry_out(
+        context,
+        &Job {
+            root,
+            command: "make".to_owned(),
+            results: vec![context.folder.clone()],
+            makes: intent.makes,
+            wrapping: &args.wrapping,
+            jobs: jobs(),
+            format: None,
+            work: Work::Make(&args.args, context.folder.clone()),
+        },
+    )
+}
