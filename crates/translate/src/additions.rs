@@ -69,6 +69,10 @@ impl Adder<'_> {
                 self.add(&["-idirafter", folder.as_str()], reason("headers"));
             }
         }
+        for file in &policy.include_files {
+            let file = if nvcc { words::nvcc_list_of(&[file.to_string()]) } else { file.to_string() };
+            self.add(&["-include", &file], reason("headers"));
+        }
         for define in &policy.defines {
             let define =
                 if nvcc { words::nvcc_list_of(std::slice::from_ref(define)) } else { define.clone() };

@@ -52,6 +52,7 @@ mod tests {
             raise_standard: None,
             include_first: Vec::new(),
             include_last: Vec::new(),
+            include_files: Vec::new(),
             defines: Vec::new(),
             semantics: Semantics::default(),
         }

@@ -27,6 +27,8 @@ pub struct Policy {
     pub include_first: Vec<Utf8PathBuf>,
     /// Header folders that are searched after all others.
     pub include_last: Vec<Utf8PathBuf>,
+    /// Headers that every compile includes before all else.
+    pub include_files: Vec<Utf8PathBuf>,
     /// Macros that every compile defines: `NAME` or `NAME=VALUE`.
     pub defines: Vec<String>,
     /// What of ARM's behaviour is kept.

@@ -110,6 +110,7 @@ fn policies() -> Vec<Policy> {
         raise_standard: None,
         include_first: Vec::new(),
         include_last: Vec::new(),
+        include_files: Vec::new(),
         defines: Vec::new(),
         semantics: Semantics::default(),
     };
@@ -125,6 +126,7 @@ fn policies() -> Vec<Policy> {
         raise_standard: Some(17),
         include_first: vec!["/compat".into(), "/second, with a comma".into()],
         include_last: vec!["/neon".into()],
+        include_files: Vec::new(),
         defines: vec!["A=\"b c\"".to_owned()],
         semantics: Semantics {
             unsigned_char: true,

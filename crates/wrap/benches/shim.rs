@@ -56,6 +56,7 @@ fn session(folder: &Utf8Path) -> Session {
         raise_standard: None,
         include_first: Vec::new(),
         include_last: Vec::new(),
+        include_files: Vec::new(),
         defines: Vec::new(),
         semantics: Semantics::default(),
     };

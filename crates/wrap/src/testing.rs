@@ -18,6 +18,7 @@ pub(crate) fn policy(host: Host) -> Policy {
         raise_standard: None,
         include_first: Vec::new(),
         include_last: Vec::new(),
+        include_files: Vec::new(),
         defines: Vec::new(),
         semantics: Semantics::default(),
     }

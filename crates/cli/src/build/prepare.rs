@@ -32,9 +32,6 @@ const HOST: Host = Host::X86_64;
 /// The first release whose C++ library takes no C++14.
 const CCCL_3: CudaRelease = CudaRelease::new(13, 0);
 
-/// By these the usual sources take their ARM side.
-const ARM_MACROS: [&str; 2] = ["__ARM_NEON=1", "__ARM_NEON__=1"];
-
 /// A build that can start.
 pub(crate) struct Prepared<'a> {
     /// The project's folder, absolute.
@@ -92,6 +89,7 @@ pub(crate) fn prepare<'a>(
         raise_standard: None,
         include_first: Vec::new(),
         include_last: Vec::new(),
+        include_files: Vec::new(),
         defines: Vec::new(),
         semantics: semantics(&args.policies.arm_semantics),
     };
@@ -384,17 +382,21 @@ fn headers(
     if compatible && tree.uses_cccl && policy.release >= CCCL_3 {
         policy.raise_standard = Some(17);
     }
-    if tree.uses_arm_headers {
-        policy.include_first.push(add("arm", cuferry_compat::arm_headers()));
+    if tree.uses_arm_headers || tree.uses_arm_types || args.policies.arm_macros {
+        let folder = add("arm", cuferry_compat::arm_headers());
+        if tree.uses_arm_types {
+            policy.include_files.push(folder.join(cuferry_compat::ARM_TYPES));
+        }
+        if args.policies.arm_macros {
+            policy.include_files.push(folder.join(cuferry_compat::ARM_FEATURES));
+        }
+        policy.include_first.push(folder);
         if let Some(simde) = companion::named("simde") {
             policy.include_last.push(fetch_headers(context, simde, args.offline)?);
         }
         notes.push(
             "arm_neon.h and its like are served by SIMDe (MIT licence) and headers of cuferry's".to_owned(),
         );
-    }
-    if args.policies.arm_macros {
-        policy.defines.extend(ARM_MACROS.map(str::to_owned));
     }
     Ok(texts)
 }

@@ -1,3 +1,5 @@
+//! Commands, and what they are read as.
+
 use super::*;
 
 fn split(text: &str) -> (Tool, Vec<String>) {

@@ -1,3 +1,5 @@
+//! Variables and arguments of build tools, before and after.
+
 use super::*;
 use crate::ArchPolicy;
 use crate::tests::{code, policy};

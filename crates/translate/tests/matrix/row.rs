@@ -127,6 +127,7 @@ impl PolicyRow {
             raise_standard: self.raise,
             include_first: headers(self.include_first),
             include_last: headers(self.include_last),
+            include_files: Vec::new(),
             defines: self.defines.clone(),
             semantics: Semantics {
                 unsigned_char: self.unsigned_char,

@@ -48,6 +48,7 @@ pub(crate) fn policy() -> Policy {
         raise_standard: None,
         include_first: Vec::new(),
         include_last: Vec::new(),
+        include_files: Vec::new(),
         defines: Vec::new(),
         semantics: Semantics::default(),
     }
