@@ -6,7 +6,7 @@ use crate::project::TestProject;
 
 #[track_caller]
 fn error(gpu: &str, code: i32) -> String {
-    TestProject::with_sources().run(["rebuild", "--gpu", gpu]).expect(code).error()
+    TestProject::with_sources().run(["rebuild", "--toolkit", "13.0", "--gpu", gpu]).expect(code).error()
 }
 
 #[test]

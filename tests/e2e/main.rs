@@ -3,6 +3,7 @@
 //! All but `real` and `inspect_real` use a toolkit of shell scripts (`toolkit/`), and need neither CUDA nor the network.
 
 mod build;
+mod build_real;
 mod doctor;
 mod explain;
 mod gpu;

@@ -170,7 +170,7 @@ pub(crate) fn host_compiler(
         match choose_compiler(&candidates, release, host, None) {
             Ok(compiler) => return Ok(compiler.clone()),
             // clang takes the headers of the newest g++, which are as much too new.
-            Err(CompilerError::TooNew { .. }) => {
+            Err(CompilerError::TooNew { .. }) if !offline => {
                 if let Some(compiler) = fetch_compiler(context, release, host, offline)? {
                     return Ok(compiler);
                 }

@@ -113,7 +113,9 @@ impl DryRun {
         let program = if program.contains('/') {
             normalize(Utf8Path::new(program))
         } else {
-            normalize(&Utf8Path::new(self.env.get("_HERE_")?).join(program))
+            // CUDA 11.8 finds cicc through PATH, and does not name its folder.
+            let folder = if program == "cicc" { "../nvvm/bin" } else { "" };
+            normalize(&Utf8Path::new(self.env.get("_HERE_")?).join(folder).join(program))
         };
         let mut args: Vec<String> = args.to_vec();
         let (kind, inputs, outputs, arch) = match tool {

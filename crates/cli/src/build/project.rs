@@ -45,6 +45,24 @@ impl Way {
     }
 }
 
+impl Way {
+    /// What `rebuild` starts, without the settings of one run.
+    pub(crate) fn commands(&self) -> Vec<String> {
+        match self {
+            Self::Cmake { source, installs } => {
+                let mut commands = vec![
+                    format!("cmake -S {source} -B target/cuferry/cmake -DCMAKE_BUILD_TYPE=Release"),
+                    "cmake --build target/cuferry/cmake --parallel".to_owned(),
+                ];
+                commands.extend(installs.then(|| "cmake --install target/cuferry/cmake".to_owned()));
+                commands
+            }
+            Self::Make { source, .. } => vec![format!("make -C {source} -j")],
+            Self::Configure { source } => vec![format!("cd {source} && ./configure && make -j")],
+        }
+    }
+}
+
 /// The way of the project in `root`; none: it has no build of its own, and cuferry plans one.
 ///
 /// # Errors

@@ -7,8 +7,10 @@ use camino::Utf8Path;
 use cuferry_digest::Hasher;
 use cuferry_graph::dump;
 use cuferry_plan::{Plan, Settings, prepare};
+use serde_json::json;
 
 use crate::args::{self, PlanFormat};
+use crate::build::{self, Way};
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 use crate::project::{self, Loaded};
@@ -17,7 +19,13 @@ use crate::select::{self, plan_failure};
 use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
-    let loaded = project::load(project::folder(&context.absolute(&args.selection.dir))?)?;
+    let root = project::folder(&context.absolute(&args.selection.dir))?;
+    if !root.join(project::MANIFEST).exists()
+        && let Some(way) = build::way(&root)?
+    {
+        return own_build(args, &root, &way);
+    }
+    let loaded = project::load(root)?;
     let selected = select::decide(context, &loaded, &args.selection)?;
     let plan = make(&loaded, &selected.settings)?;
     match args.format {
@@ -29,6 +37,29 @@ pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
         PlanFormat::Dot => print(&dump::graphviz(&plan.graph))?,
     }
     Ok(())
+}
+
+/// A project's own build plans by itself: there are only the commands to show that `rebuild` would start.
+fn own_build(args: &args::Plan, root: &Utf8Path, way: &Way) -> Result<(), Failure> {
+    let commands = way.commands();
+    match args.format {
+        PlanFormat::Text => {
+            eprintln!(
+                "the project brings its own build: {} decides what is compiled, call by call",
+                way.tool()
+            );
+            print(&(commands.join("\n") + "\n"))
+        }
+        PlanFormat::Json => {
+            let value = json!({ "schema": 1, "project": { "folder": root }, "own_build": way.tool(), "commands": commands });
+            print(&format!("{value:#}\n"))
+        }
+        PlanFormat::Dot => {
+            let help = "build it, or write a cuferry.toml: `cuferry init` infers one from the sources";
+            let message = format!("no graph: the project is built by its own {}", way.tool());
+            Err(Failure::say(Fault::Usage, "plan::own_build", message, help))
+        }
+    }
 }
 
 /// The plan, with nvcc asked for its steps where that was not done before.
