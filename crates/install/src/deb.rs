@@ -328,7 +328,7 @@ mod tests {
             } else if kind.is_symlink() {
                 found.push(format!("{path} -> {}", entry.path().read_link_utf8().unwrap()));
             } else {
-                found.push(format!("{path} {}", fs::read_to_string(entry.path()).unwrap()));
+                found.push(format!("{path} {}", String::from_utf8_lossy(&fs::read(entry.path()).unwrap())));
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::response::Fates;
 use crate::rules::reason;
 use crate::translation::{Work, put, spelt};
 use crate::{Family, Invocation, Language, Mode, Scope, TranslateError, paths, words};
+use camino::Utf8Path;
 
 impl Work<'_> {
     /// nvcc's command.
@@ -101,6 +102,15 @@ impl Work<'_> {
                 named.iter().for_each(|argument| put(fates, argument, Vec::new()));
                 put(fates, last, now);
             }
+            // `-ccbin g++` means the system's, whichever that is, and the toolkit does not take that one.
+            (Some(path), Some(last))
+                if is_system_compiler(last.value()) && names_another(last.value(), path) =>
+            {
+                let now = vec!["-ccbin".to_owned(), path.to_string()];
+                self.change(Scope::Device, reason("ccbin-system"), spelt(words, last), &now);
+                named.iter().for_each(|argument| put(fates, argument, Vec::new()));
+                put(fates, last, now);
+            }
             _ => {}
         }
     }
@@ -172,4 +182,14 @@ fn asked(arguments: &[&Argument]) -> Option<Asked> {
     }
     asked.arch_and_code(of(Role::Arch).next_back(), &of(Role::Code).collect::<Vec<_>>())?;
     Some(asked)
+}
+
+/// Whether the name is that of the system's own compiler, without a version.
+fn is_system_compiler(path: &str) -> bool {
+    matches!(Utf8Path::new(path).file_name(), Some("gcc" | "g++" | "cc" | "c++"))
+}
+
+/// Whether the two names differ.
+fn names_another(path: &str, other: &Utf8Path) -> bool {
+    Utf8Path::new(path).file_name() != other.file_name()
 }

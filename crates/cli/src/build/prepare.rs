@@ -77,6 +77,7 @@ pub(crate) fn prepare<'a>(
     let (archs, gpu) = gpu_policy(args, gpus, toolkit.release)?;
     let compiler = host_compiler(context, args.compiler.as_deref(), HOST, toolkit.release, args.offline)?;
     let library_folders = compiler::library_folders(&compiler);
+    let is_system = context.environment.find("g++").is_some_and(|path| path == compiler.path);
     let folder = session_folder(context, root);
     let include = Session::include_folder(&folder);
     let mut policy = Policy {
@@ -84,7 +85,8 @@ pub(crate) fn prepare<'a>(
         release: toolkit.release,
         archs,
         portable: args.image.is_some(),
-        ccbin: Some(compiler.path.clone()),
+        // Where the system's g++ is the one, nvcc finds it by itself.
+        ccbin: (!is_system).then(|| compiler.path.clone()),
         cuda_root: Some(folder.join("cuda")),
         raise_standard: None,
         include_first: Vec::new(),
