@@ -128,6 +128,20 @@ fn a_program_without_the_old_names_becomes_the_same_object() {
 }
 
 #[test]
+fn headers_may_be_included_as_c() {
+    let text = "
+        extern \"C\" {
+        #include <cuda.h>
+        #include <cuda_runtime_api.h>
+        }
+        int rate() { cudaDeviceProp p; cudaGetDeviceProperties(&p, 0); return cudaMemAdvise(0, 0, cudaMemAdviseSetReadMostly, 0) + p.clockRate; }
+    ";
+    for setting in settings() {
+        works(&setting.host("c.cpp", text, true));
+    }
+}
+
+#[test]
 fn the_structure_works_as_it_did() {
     let text = r#"
         #include <cstddef>

@@ -42,6 +42,8 @@ static __inline__ CUmemLocation cuferryDriverMemLocation(int device)
 }
 
 #ifdef __cplusplus
+/* Some projects include CUDA's headers inside `extern "C"`, where nothing can be overloaded. */
+extern "C++" {
 static inline CUresult cuCtxCreate(CUcontext *context, unsigned int flags, CUdevice device)
 {
     return cuCtxCreate_v2(context, flags, device);
@@ -128,6 +130,7 @@ static inline CUresult cuMemcpy3DBatchAsync(
     size_t numOps, CUDA_MEMCPY3D_BATCH_OP *opList, size_t *failIdx, unsigned long long flags, CUstream stream)
 {
     return cuferryDriverNoIndex(cuMemcpy3DBatchAsync(numOps, opList, flags, stream), failIdx);
+}
 }
 #else
 /*

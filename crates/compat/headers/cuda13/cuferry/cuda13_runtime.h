@@ -91,6 +91,8 @@ static __inline__ cudaError_t cuferryNoIndex(cudaError_t error, size_t *index)
 }
 
 #ifdef __cplusplus
+/* Some projects include CUDA's headers inside `extern "C"`, where nothing can be overloaded. */
+extern "C++" {
 /*
  * Templates where a braced list or a null pointer would else fit both the old parameter and the new one: neither says
  * what it is, so it stays with the new.
@@ -170,6 +172,7 @@ static inline cudaError_t cudaMemcpy3DBatchAsync(
     size_t numOps, struct cudaMemcpy3DBatchOp *opList, size_t *failIdx, unsigned long long flags, cudaStream_t stream)
 {
     return cuferryNoIndex(cudaMemcpy3DBatchAsync(numOps, opList, flags, stream), failIdx);
+}
 }
 #else
 /* C tells the old call by the count of arguments, or by the type of one. A name without a call stays what it was. */
