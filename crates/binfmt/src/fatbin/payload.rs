@@ -254,6 +254,10 @@ fn same_length(size: u64, found: usize) -> Result<(), PayloadErrorKind> {
 
 /// The entry's own part of an inflated stream, without padding.
 fn cut<'a>(entry: &Entry<'_>, whole: &'a [u8]) -> Result<&'a [u8], PayloadError> {
+    // A member of a group has flags of its own.
+    if entry.is_obfuscated() {
+        return Err(PayloadErrorKind::Obfuscated.at(entry));
+    }
     let part = match entry.part {
         Some(part) => slice(whole, part.start, entry.size)
             .ok_or_else(|| PayloadErrorKind::Length { size: part.of, found: whole.len() as u64 }.at(entry))?,
