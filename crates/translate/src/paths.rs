@@ -40,7 +40,9 @@ struct Split<'a> {
 
 fn split(path: &str) -> Option<Split<'_>> {
     let root = path.strip_prefix('/')?.split('/').next()?;
-    if !SYSTEM_ROOTS.contains(&root) {
+    // Two triples are no path of a system's, but two paths that somebody wrote as one.
+    let triples = ARM_TRIPLES.iter().map(|triple| path.matches(triple).count());
+    if !SYSTEM_ROOTS.contains(&root) || triples.max() > Some(1) {
         return None;
     }
     ARM_TRIPLES.iter().find_map(|triple| {
