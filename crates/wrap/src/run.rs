@@ -1,5 +1,6 @@
 //! One build in a session: started, watched to its end, and what it called read back.
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
@@ -58,6 +59,8 @@ pub struct Build<'a> {
 pub struct Run {
     /// How its program ended.
     pub status: ExitStatus,
+    /// Whether Ctrl-C, or another's SIGINT, came while it ran.
+    pub interrupted: bool,
     /// Every call of a tool that has a shim.
     pub calls: Vec<Call>,
     /// Calls of which the record cannot be read: the table is not whole.
@@ -73,8 +76,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// The exit code that a shell would give: the program's own, or 128 and the number of the signal that ended it.
+    /// The exit code that a shell would give: the program's own, or 128 and the number of the signal that ended it. A build
+    /// that an interrupt stopped is one that SIGINT ended, whatever it made of its children's ends: make says 2 where it
+    /// hears of its recipe's end first.
     pub fn exit_code(&self) -> u8 {
+        if self.interrupted && !self.status.success() {
+            return 128 + 2;
+        }
         let code = self.status.code().or_else(|| self.status.signal().map(|signal| 128 + signal));
         u8::try_from(code.unwrap_or(1)).unwrap_or(u8::MAX)
     }
@@ -96,11 +104,11 @@ impl Session {
         let wanted = !(places.toolkit.is_empty() && places.tools.is_empty() && self.file.files.is_empty());
         if wanted && build.namespace != NamespaceUse::Never {
             let enter = self.bin().join(ENTER);
-            let (status, output) = watch(build, &folder, Some(&enter))?;
+            let first = watch(build, &folder, Some(&enter))?;
             match Report::read(&folder) {
                 Some(Report::Entered { served, unserved }) => {
                     namespace = Namespace::Used { served, unserved };
-                    ended = Some((status, output));
+                    ended = Some(first);
                 }
                 Some(Report::NotStarted(number)) => {
                     return Err(cannot_start(build, io::Error::from_raw_os_error(number)));
@@ -113,10 +121,10 @@ impl Session {
                     namespace = Namespace::NotToBeHad(obstacle);
                 }
                 // It was ended by a signal before it could say anything.
-                None => ended = Some((status, output)),
+                None => ended = Some(first),
             }
         }
-        let (status, output) = match ended {
+        let Ended { status, output, interrupted } = match ended {
             Some(ended) => ended,
             None => watch(build, &folder, None)?,
         };
@@ -124,7 +132,7 @@ impl Session {
         let Calls { calls, torn } = log::read_calls(&log).at("read", &log)?;
         // Response files: who read them has ended.
         let _ = fs::remove_dir_all(folder.join("words"));
-        Ok(Run { status, calls, torn, output, started, namespace, log })
+        Ok(Run { status, interrupted, calls, torn, output, started, namespace, log })
     }
 
     /// Makes the run's folder, with what its shims need: another run of the project may be about to ask for something else.
@@ -176,12 +184,15 @@ fn cannot_start(build: &Build<'_>, source: io::Error) -> WrapError {
     WrapError::Start { program: build.program.to_string_lossy().into_owned(), source }
 }
 
+/// How a build's first process ended.
+struct Ended {
+    status: ExitStatus,
+    output: Output,
+    interrupted: bool,
+}
+
 /// Starts the build, through `enter` where there is one, and stays until it has ended.
-fn watch(
-    build: &Build<'_>,
-    run: &Utf8Path,
-    enter: Option<&Utf8Path>,
-) -> Result<(ExitStatus, Output), WrapError> {
+fn watch(build: &Build<'_>, run: &Utf8Path, enter: Option<&Utf8Path>) -> Result<Ended, WrapError> {
     let lost = |source: io::Error| WrapError::Watch {
         program: build.program.to_string_lossy().into_owned(),
         source,
@@ -205,7 +216,7 @@ fn watch(
     let watched = until_end(&child, &mut streams, &signals);
     let status = child.wait().map_err(lost)?;
     watched.map_err(lost)?;
-    Ok((status, streams.output))
+    Ok(Ended { status, output: streams.output, interrupted: signals.interrupted.get() })
 }
 
 /// Passes output and signals on until the child has ended and its output has, or until the grace is over.
@@ -219,7 +230,7 @@ fn until_end(child: &Child, streams: &mut Streams, signals: &Signals) -> io::Res
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(8);
         fds.extend((!ended).then(|| PollFd::new(&process, PollFlags::IN)));
         fds.extend((!silent).then(|| PollFd::new(streams, PollFlags::IN)));
-        fds.extend(signals.0.iter().map(|signal| PollFd::new(&signal.arrived, PollFlags::IN)));
+        fds.extend(signals.watched.iter().map(|signal| PollFd::new(&signal.arrived, PollFlags::IN)));
         let ready = match poll(&mut fds, ended.then_some(&grace)) {
             Err(rustix::io::Errno::INTR) => continue,
             ready => ready?,
@@ -234,11 +245,17 @@ fn until_end(child: &Child, streams: &mut Streams, signals: &Signals) -> io::Res
         signals.pass_on(pid, streams, ended);
         silent = silent || streams.pass()?;
     }
+    // One that came with the end itself.
+    signals.pass_on(pid, streams, true);
     Ok(())
 }
 
 /// The signals that are looked after while a build runs.
-struct Signals(Vec<Watched>);
+struct Signals {
+    watched: Vec<Watched>,
+    /// Whether SIGINT was among those that came.
+    interrupted: Cell<bool>,
+}
 
 struct Watched {
     number: i32,
@@ -248,22 +265,23 @@ struct Watched {
 
 impl Signals {
     fn watch() -> io::Result<Self> {
-        let mut signals = Self(Vec::new());
+        let mut signals = Self { watched: Vec::new(), interrupted: Cell::new(false) };
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH] {
             let (arrived, sender) = UnixStream::pair()?;
             arrived.set_nonblocking(true)?;
             let id = signal_hook::low_level::pipe::register(number, sender)?;
-            signals.0.push(Watched { number, id, arrived });
+            signals.watched.push(Watched { number, id, arrived });
         }
         Ok(signals)
     }
 
     fn pass_on(&self, child: Pid, streams: &Streams, ended: bool) {
-        for signal in &self.0 {
+        for signal in &self.watched {
             let mut bytes = [0; 64];
             if !rustix::io::read(&signal.arrived, &mut bytes).is_ok_and(|length| length > 0) {
                 continue;
             }
+            self.interrupted.set(self.interrupted.get() || signal.number == SIGINT);
             match signal.number {
                 SIGWINCH => streams.resize(),
                 // The terminal has sent it to the whole group already.
@@ -282,7 +300,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        for signal in &self.0 {
+        for signal in &self.watched {
             signal_hook::low_level::unregister(signal.id);
         }
     }
