@@ -208,13 +208,6 @@ fn run(
             changes.push(change);
         }
     }
-    // Where there is no driver, its libraries are linked by their stand-ins: gcc looks there last.
-    let stubs = prepared.toolkit.lib(Host::X86_64).join("stubs");
-    let library_path = environment.variables.entry("LIBRARY_PATH".into()).or_default();
-    if !library_path.is_empty() {
-        library_path.push(":");
-    }
-    library_path.push(stubs.as_str());
     environment.variables.extend(step.environment.iter().map(|(name, value)| (name.into(), value.into())));
     let args: Vec<OsString> = step.args.iter().map(OsString::from).collect();
     let (stdout, stderr) = (std::io::stdout(), std::io::stderr());

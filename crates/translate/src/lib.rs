@@ -38,24 +38,24 @@ pub use words::response_file;
 mod tests {
     use cuferry_arch::{CudaRelease, DeviceCode, Host};
 
-    use crate::{ArchPolicy, Policy, Semantics};
+    use crate::Policy;
 
     /// A policy that asks for nothing but x86_64.
     pub(crate) fn policy() -> Policy {
-        Policy {
-            host: Host::X86_64,
-            release: CudaRelease::new(13, 0),
-            archs: ArchPolicy::Fitting(Vec::new()),
-            portable: false,
-            ccbin: None,
-            cuda_root: None,
-            raise_standard: None,
-            include_first: Vec::new(),
-            include_last: Vec::new(),
-            include_files: Vec::new(),
-            defines: Vec::new(),
-            semantics: Semantics::default(),
+        Policy::new(Host::X86_64, CudaRelease::new(13, 0))
+    }
+
+    /// Splits at blanks, but not inside single quotes, which go.
+    pub(crate) fn words(text: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        for (index, part) in text.split('\'').enumerate() {
+            if index % 2 == 1 {
+                out.push(part.to_owned());
+            } else {
+                out.extend(part.split_whitespace().map(str::to_owned));
+            }
         }
+        out
     }
 
     /// `sm_80,compute_80` as code.

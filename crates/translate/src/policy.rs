@@ -35,6 +35,31 @@ pub struct Policy {
     pub semantics: Semantics,
 }
 
+impl Policy {
+    /// What is for `host` and CUDA `release`, and nothing more: a command that needs no change gets none.
+    pub const fn new(host: Host, release: CudaRelease) -> Self {
+        Self {
+            host,
+            release,
+            archs: ArchPolicy::Fitting(Vec::new()),
+            portable: false,
+            ccbin: None,
+            cuda_root: None,
+            raise_standard: None,
+            include_first: Vec::new(),
+            include_last: Vec::new(),
+            include_files: Vec::new(),
+            defines: Vec::new(),
+            semantics: Semantics {
+                unsigned_char: false,
+                fused_multiply_add: false,
+                checked_conversions: false,
+                checked_division: false,
+            },
+        }
+    }
+}
+
 /// Which device code is built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

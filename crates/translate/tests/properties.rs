@@ -100,20 +100,7 @@ const WORDS: &[&str] = &[
 ];
 
 fn policies() -> Vec<Policy> {
-    let plain = Policy {
-        host: Host::X86_64,
-        release: CudaRelease::new(13, 0),
-        archs: ArchPolicy::Fitting(Vec::new()),
-        portable: false,
-        ccbin: None,
-        cuda_root: None,
-        raise_standard: None,
-        include_first: Vec::new(),
-        include_last: Vec::new(),
-        include_files: Vec::new(),
-        defines: Vec::new(),
-        semantics: Semantics::default(),
-    };
+    let plain = Policy::new(Host::X86_64, CudaRelease::new(13, 0));
     let code = DeviceCode {
         real: ["sm_80", "sm_90"].map(|arch| arch.parse().expect("a GPU")).into(),
         ptx: ["sm_90"].map(|arch| arch.parse().expect("a GPU")).into(),

@@ -7,8 +7,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
-use cuferry_arch::Host;
-use cuferry_translate::{ArchPolicy, Policy, Semantics};
+use cuferry_arch::{CudaRelease, Host};
+use cuferry_translate::Policy;
 use cuferry_wrap::{Places, Pretence, Request, Session};
 
 const CALLS: u32 = 300;
@@ -46,20 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn session(folder: &Utf8Path) -> Session {
-    let policy = Policy {
-        host: Host::X86_64,
-        release: "13.0".parse().expect("it is a release"),
-        archs: ArchPolicy::Fitting(Vec::new()),
-        portable: false,
-        ccbin: None,
-        cuda_root: None,
-        raise_standard: None,
-        include_first: Vec::new(),
-        include_last: Vec::new(),
-        include_files: Vec::new(),
-        defines: Vec::new(),
-        semantics: Semantics::default(),
-    };
+    let policy = Policy::new(Host::X86_64, CudaRelease::new(13, 0));
     let exe = std::env::current_exe().expect("Linux says it");
     Session::prepare(&Request {
         folder,

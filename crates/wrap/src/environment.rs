@@ -85,6 +85,8 @@ impl Session {
             // A toolkit of the system's is known to the loader; this one's libraries are wanted by tests that configure
             // steps run, and by tools that a build makes and runs.
             environment.add_last("LD_LIBRARY_PATH", &toolkit.join("lib64"));
+            // Where there is no driver, its libraries are linked by their stand-ins: gcc looks there last.
+            environment.add_last("LIBRARY_PATH", &toolkit.join("lib64/stubs"));
         }
         let path = environment.variables.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         environment.variables.insert("PATH".into(), self.with_shims(&path));

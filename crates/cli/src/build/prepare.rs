@@ -2,7 +2,7 @@
 //! call is translated.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::select::{SelectInput, select};
@@ -81,26 +81,21 @@ pub(crate) fn prepare<'a>(
     let folder = session_folder(context, root);
     let include = Session::include_folder(&folder);
     let mut policy = Policy {
-        host: HOST,
-        release: toolkit.release,
         archs,
         portable: args.image.is_some(),
         // Where the system's g++ is the one, nvcc finds it by itself.
         ccbin: (!is_system).then(|| compiler.path.clone()),
         cuda_root: Some(folder.join("cuda")),
-        raise_standard: None,
-        include_first: Vec::new(),
-        include_last: Vec::new(),
-        include_files: Vec::new(),
-        defines: Vec::new(),
         semantics: semantics(&args.policies.arm_semantics),
+        ..Policy::new(HOST, toolkit.release)
     };
     let headers = headers(context, tree, args, &include, &mut policy, &mut notes)?;
     let exe = std::env::current_exe().map_err(|error| {
         let help = "the kernel must offer `/proc/self/exe`";
         Failure::say(Fault::Machine, "wrap::executable", format!("cannot find cuferry itself: {error}"), help)
     })?;
-    let path: OsString = context.environment.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin").into();
+    let path = context.variables.get(OsStr::new("PATH")).cloned();
+    let path = path.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
     let session = Session::prepare(&Request {
         folder: &folder,
         exe: &exe,
@@ -337,23 +332,12 @@ impl Gpu {
     }
 }
 
-const fn has(meanings: &[Meaning], wanted: Meaning) -> bool {
-    let mut index = 0;
-    while index < meanings.len() {
-        if meanings[index] as u8 == wanted as u8 {
-            return true;
-        }
-        index += 1;
-    }
-    false
-}
-
 fn semantics(meanings: &[Meaning]) -> Semantics {
     Semantics {
-        unsigned_char: has(meanings, Meaning::Char),
-        fused_multiply_add: has(meanings, Meaning::Fma),
-        checked_conversions: has(meanings, Meaning::Conversions),
-        checked_division: has(meanings, Meaning::Division),
+        unsigned_char: meanings.contains(&Meaning::Char),
+        fused_multiply_add: meanings.contains(&Meaning::Fma),
+        checked_conversions: meanings.contains(&Meaning::Conversions),
+        checked_division: meanings.contains(&Meaning::Division),
     }
 }
 

@@ -110,15 +110,10 @@ fn folders(prepared: &Prepared<'_>) -> (Utf8PathBuf, Utf8PathBuf) {
     (base.join("cmake"), base.join("stage"))
 }
 
-fn is_writable(folder: &Utf8Path) -> bool {
-    tempfile_in(folder).is_some()
-}
-
 /// Whether a file can be made there: permission bits do not say it of a file system that is mounted read-only.
-fn tempfile_in(folder: &Utf8Path) -> Option<()> {
+fn is_writable(folder: &Utf8Path) -> bool {
     let probe = folder.join(format!(".cuferry-{}", std::process::id()));
-    std::fs::write(&probe, "").ok()?;
-    std::fs::remove_file(&probe).ok()
+    std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)).is_ok()
 }
 
 /// What the last install step filled, if anything.

@@ -3,21 +3,8 @@
 use cuferry_arch::CudaRelease;
 
 use super::*;
-use crate::tests::{code, policy};
+use crate::tests::{code, policy, words};
 use crate::{ArchPolicy, Semantics, Tool};
-
-/// Splits at blanks, but not inside single quotes, which go.
-fn words(text: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    for (index, part) in text.split('\'').enumerate() {
-        if index % 2 == 1 {
-            out.push(part.to_owned());
-        } else {
-            out.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    out
-}
 
 fn run(command: &str, policy: &Policy) -> Translation {
     let mut all = words(command);

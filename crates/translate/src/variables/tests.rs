@@ -2,19 +2,7 @@
 
 use super::*;
 use crate::ArchPolicy;
-use crate::tests::{code, policy};
-
-fn words(text: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    for (index, part) in text.split('\'').enumerate() {
-        if index % 2 == 1 {
-            out.push(part.to_owned());
-        } else {
-            out.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    out
-}
+use crate::tests::{code, policy, words};
 
 fn exactly() -> Policy {
     Policy { archs: ArchPolicy::Exactly(code("sm_80,sm_90,compute_90")), ..policy() }

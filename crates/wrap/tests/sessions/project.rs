@@ -10,8 +10,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cuferry_arch::Host;
-use cuferry_translate::{ArchPolicy, Policy, Semantics};
+use cuferry_arch::{CudaRelease, Host};
+use cuferry_translate::Policy;
 use cuferry_wrap::{
     Build, Environment, Gpu, NamespaceUse, Obstacle, Places, Pretence, Request, Run, Session, Starter,
     WrapError,
@@ -38,20 +38,7 @@ pub(crate) struct Project {
 }
 
 pub(crate) fn policy() -> Policy {
-    Policy {
-        host: Host::X86_64,
-        release: "13.0".parse().unwrap(),
-        archs: ArchPolicy::Fitting(Vec::new()),
-        portable: false,
-        ccbin: None,
-        cuda_root: None,
-        raise_standard: None,
-        include_first: Vec::new(),
-        include_last: Vec::new(),
-        include_files: Vec::new(),
-        defines: Vec::new(),
-        semantics: Semantics::default(),
-    }
+    Policy::new(Host::X86_64, CudaRelease::new(13, 0))
 }
 
 impl Project {
