@@ -96,21 +96,29 @@ pub(crate) fn replace_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileErr
 
 /// Puts a folder in the place of another one or of nothing, in one step where the file system can exchange two names;
 /// elsewhere there is an instant when the older folder has its name with `.old` only. What was there ends up at `from`.
+///
+/// Others may do the same at the same time: what is there is known only from how the step itself ends.
 pub(crate) fn replace_folder(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
     use rustix::fs::{CWD, renameat_with};
-    let error = || FileError::when("replace", to);
-    if fs::symlink_metadata(to).is_ok() {
-        match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::EXCHANGE) {
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+    use rustix::io::Errno;
+    let rename = |flags| renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), flags);
+    let replaced = loop {
+        match rename(RenameFlags::EXCHANGE) {
+            Err(Errno::NOENT) => match rename(RenameFlags::NOREPLACE) {
+                Err(Errno::EXIST) => {} // Another run put its folder there in between.
+                Err(Errno::INVAL | Errno::NOSYS) => break fs::rename(from, to),
+                result => break result.map_err(io::Error::from),
+            },
+            Err(Errno::INVAL | Errno::NOSYS) => {
                 let old = Utf8PathBuf::from(format!("{to}.old"));
-                fs::rename(to, &old).and_then(|()| fs::rename(from, to)).map_err(error())?;
-                fs::rename(&old, from).map_err(error())?;
+                break fs::rename(to, &old)
+                    .and_then(|()| fs::rename(from, to))
+                    .and_then(|()| fs::rename(&old, from));
             }
-            result => result.map_err(io::Error::from).map_err(error())?,
+            result => break result.map_err(io::Error::from),
         }
-    } else {
-        fs::rename(from, to).map_err(error())?;
-    }
+    };
+    replaced.map_err(FileError::when("replace", to))?;
     sync_folder(parent_of(to))
 }
 
@@ -125,6 +133,30 @@ mod tests {
             folder.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect();
         names.sort();
         names
+    }
+
+    /// Each round begins with nothing at the place, where the first step of both is the one that can fail.
+    #[test]
+    fn two_folders_are_put_in_the_place_of_nothing_at_once() {
+        let (_folder, path) = scratch();
+        let place = path.join("place");
+        for round in 0..200 {
+            let start = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for side in ["a", "b"] {
+                    let from = path.join(format!("{side}{round}"));
+                    fs::create_dir(&from).unwrap();
+                    fs::write(from.join(side), "").unwrap();
+                    let (start, place) = (&start, &place);
+                    scope.spawn(move || {
+                        start.wait();
+                        replace_folder(&from, place).unwrap();
+                    });
+                }
+            });
+            assert_eq!(names(&place).len(), 1, "one of them, whole");
+            fs::remove_dir_all(&place).unwrap();
+        }
     }
 
     #[test]
