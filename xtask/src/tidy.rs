@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("arch", 0, &[]),
     ("binfmt", 0, &[]),
     ("compat", 0, &[]),
+    ("ptx", 0, &[]),
     ("explain", 1, &[]),
     ("inspect", 1, &["arch", "binfmt"]),
     ("project", 1, &["arch"]),

@@ -1,0 +1,3 @@
+//! Tests of the parser as its users see it.
+
+mod operands;
