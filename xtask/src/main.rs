@@ -38,6 +38,11 @@ const TASKS: &[Task] = &[
         run: bless,
         help: "rewrite the snapshots that tests compare with (those inside sources need `cargo insta accept` after it)",
     },
+    Task {
+        name: "driver-api",
+        run: driver_api,
+        help: "write crates/driver/src/generated anew, from CUDA's headers",
+    },
     Task { name: "bench", run: bench::bench, help: "measure builds and images against named peers" },
     Task {
         name: "gpu-bundle",
@@ -110,6 +115,10 @@ fn test(args: &[String]) -> Result<()> {
 
 fn bless(_: &[String]) -> Result<()> {
     process::cargo_with(&["test", "--locked", "--workspace"], &[("INSTA_UPDATE", "always")])
+}
+
+fn driver_api(_: &[String]) -> Result<()> {
+    cargo(&["run", "--locked", "--quiet", "--package", "driver-api"])
 }
 
 /// Licences, sources and duplicates; advisories only where their database can be reached.

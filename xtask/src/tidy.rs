@@ -15,6 +15,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("binfmt", 0, &[]),
     ("compat", 0, &[]),
     ("ptx", 0, &[]),
+    ("driver", 0, &[]),
     ("explain", 1, &[]),
     ("inspect", 1, &["arch", "binfmt"]),
     ("project", 1, &["arch"]),
