@@ -31,7 +31,8 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("exec", 3, &["digest", "graph"]),
     ("artifact", 3, &["arch", "binfmt", "digest"]),
     ("oci", 3, &["arch", "binfmt", "digest"]),
-    ("testkit", 4, &["arch", "install", "toolchain"]),
+    ("run", 3, &["arch", "digest", "inspect"]),
+    ("testkit", 4, &["arch", "inspect", "install", "toolchain"]),
     (
         "cli",
         4,

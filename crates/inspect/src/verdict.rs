@@ -349,6 +349,11 @@ fn emulate(inventory: &Inventory) -> Way {
     let has_ptx = |module: &&Module| module.codes.iter().any(|code| code.kind == CodeKind::Ptx);
     let modules: Vec<&Module> = inventory.loadable().collect();
     let without: Vec<&&Module> = modules.iter().filter(|module| !has_ptx(module)).collect();
+    // What `-rdc=true` linked is machine code alone, but each object's own PTX is kept beside it, to be linked anew.
+    let objects: Vec<&Module> = inventory.modules.iter().filter(|module| module.relocatable).collect();
+    if without.len() == 1 && !objects.is_empty() && objects.iter().all(has_ptx) {
+        return emulated(modules.iter().copied().chain(objects));
+    }
     let sass = without.iter().flat_map(|module| &module.codes).filter(|code| code.kind == CodeKind::Sass);
     let archs: BTreeSet<GpuArch> = sass.map(|code| code.arch).collect();
     match without.len() {
@@ -357,15 +362,15 @@ fn emulate(inventory: &Inventory) -> Way {
             Way { works: false, fact: Fact::NothingToEmulate { archs, modules: lacking, of: modules.len() } }
         }
         1.. => Way { works: false, fact: Fact::OnlyIr },
-        0 => {
-            let codes = modules.iter().flat_map(|module| &module.codes);
-            let best = codes.filter(|code| code.kind == CodeKind::Ptx).map(|code| code.arch).max();
-            best.map_or(Way { works: true, fact: Fact::HostOnly }, |target| Way {
-                works: true,
-                fact: Fact::Emulated { target },
-            })
-        }
+        0 => emulated(modules.into_iter()),
     }
+}
+
+/// By the newest of their PTX.
+fn emulated<'a>(modules: impl Iterator<Item = &'a Module>) -> Way {
+    let ptx = modules.flat_map(|module| &module.codes).filter(|code| code.kind == CodeKind::Ptx);
+    let best = ptx.map(|code| code.arch).max();
+    Way { works: true, fact: best.map_or(Fact::HostOnly, |target| Fact::Emulated { target }) }
 }
 
 impl Outcome {

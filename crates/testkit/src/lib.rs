@@ -1,9 +1,13 @@
 //! What tests of several crates share: what the machine lacks is said, and NVIDIA's tools are fetched. For tests alone.
 
+mod inventory;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
 use cuferry_install::{InstallError, Options, Request, ensure, ensure_companion};
 use cuferry_toolchain::{companion, release_file};
+
+pub use crate::inventory::inventory;
 
 /// A variable of the environment in which the tests were started, unless it is empty.
 #[expect(
