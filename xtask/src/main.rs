@@ -49,6 +49,11 @@ const TASKS: &[Task] = &[
         run: gpu::bundle,
         help: "build the examples' images, ready for tests/gpu/check.sh on a GPU machine",
     },
+    Task {
+        name: "golden",
+        run: golden,
+        help: "golden vectors: list the legal forms, write the bundle for tests/gpu/golden.sh, keep its answers",
+    },
 ];
 
 fn main() -> ExitCode {
@@ -109,6 +114,12 @@ fn ci(args: &[String]) -> Result<()> {
 
 fn test(args: &[String]) -> Result<()> {
     let mut words = vec!["test", "--locked", "--workspace"];
+    words.extend(args.iter().map(String::as_str));
+    cargo(&words)
+}
+
+fn golden(args: &[String]) -> Result<()> {
+    let mut words = vec!["run", "--release", "--locked", "--quiet", "--package", "cuferry-golden", "--"];
     words.extend(args.iter().map(String::as_str));
     cargo(&words)
 }

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("oci", 3, &["arch", "binfmt", "digest"]),
     ("run", 3, &["arch", "digest", "inspect"]),
     ("testkit", 4, &["arch", "inspect", "install", "toolchain"]),
+    ("golden", 0, &[]),
     (
         "cli",
         4,
