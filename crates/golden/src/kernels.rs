@@ -31,6 +31,19 @@ pub struct Kernel {
 pub const FILES: [&str; 5] = ["control", "blocks", "memory", "half", "maths"];
 
 impl Kernel {
+    /// What its answer is kept under.
+    pub fn title(&self) -> String {
+        format!("{}/{}", self.file, self.name)
+    }
+
+    /// Bytes of one value of the output.
+    pub fn element(&self) -> usize {
+        match self.accuracy {
+            Accuracy::Near(float, _) => float.bytes(),
+            Accuracy::Exact => 4,
+        }
+    }
+
     /// The input: edges first, then random values.
     pub fn input(&self) -> Vec<u8> {
         let (kind, count) = self.input;

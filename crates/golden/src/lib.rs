@@ -10,6 +10,7 @@
 
 pub mod assembler;
 pub mod bundle;
+pub mod compare;
 pub mod form;
 pub mod forms;
 pub mod inputs;
@@ -17,6 +18,7 @@ pub mod kernels;
 pub mod kind;
 pub mod random;
 pub mod texture;
+pub mod vectors;
 
 use std::collections::HashSet;
 

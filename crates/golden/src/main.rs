@@ -1,13 +1,18 @@
 //! The chore behind `cargo xtask golden`: lists the legal forms, writes the bundle for the GPU machine, packs what came back.
 #![expect(clippy::print_stdout, reason = "a chore talks to the person who runs it")]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use cuferry_golden::{assembler, bundle, forms};
+use anyhow::{Context as _, Result, bail, ensure};
+use cuferry_golden::inputs::inputs;
+use cuferry_golden::kernels::kernels;
+use cuferry_golden::vectors::{Answer, Vectors, digest, kept};
+use cuferry_golden::{Form, assembler, bundle, forms};
 
 const USAGE: &str = "golden forms PTXAS      ask PTXAS which forms are legal, and write data/forms.txt
 golden bundle NVCC FOLDER  write what tests/gpu/golden.sh needs
+golden show FORM        print the kernel of a form, and what the GPU answered to it
 golden pack FOLDER      keep what it answered in data/";
 
 fn main() -> Result<()> {
@@ -21,8 +26,116 @@ fn main() -> Result<()> {
             println!("{} forms in {folder}", forms.len());
             Ok(())
         }
+        ["show", name] => show(name),
+        ["pack", folder] => pack(Path::new(folder)),
         _ => bail!("{USAGE}"),
     }
+}
+
+/// One form's kernel, and its cases: sources, then results.
+fn show(name: &str) -> Result<()> {
+    let forms = cuferry_golden::legal();
+    let Some(form) = forms.iter().find(|form| form.name() == name) else {
+        let near = forms.iter().map(Form::name).filter(|other| other.contains(name));
+        bail!("no form of this name; those that contain it:\n{}", near.collect::<Vec<_>>().join("\n"));
+    };
+    println!("{}", form.kernel("form"));
+    let vectors = Vectors::read(&std::fs::read(cuferry_golden::vectors::FILE)?)?;
+    let answer = vectors.answers.get(name).context("the GPU was not asked")?;
+    ensure!(answer.error == 0, "the GPU failed: error {}", answer.error);
+    let (cases, columns) = inputs(form);
+    let hex = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for (at, case) in (0..cases).filter(|case| kept(answer.share, *case)).enumerate() {
+        let sources = form.sources.iter().zip(&columns).map(|(source, column)| {
+            let bytes = source.kind.width().bytes() * source.registers;
+            hex(&column[case * bytes..][..bytes])
+        });
+        let results = answer.outputs.iter().map(|(element, bytes)| hex(&bytes[at * element..][..*element]));
+        let [sources, results] =
+            [sources.collect::<Vec<_>>(), results.collect::<Vec<_>>()].map(|list| list.join(" "));
+        println!("{case}: {sources} -> {results}");
+    }
+    Ok(())
+}
+
+/// Forms with more cases than this are thinned to about as many.
+const CASES: usize = 640;
+
+/// The answers of `tests/gpu/golden.sh`, to `data/vectors.zst` and `data/printed.txt`.
+fn pack(folder: &Path) -> Result<()> {
+    let read = |name: &str| std::fs::read(folder.join(name)).with_context(|| name.to_owned());
+    let mut results = Vec::new();
+    for piece in 0.. {
+        match std::fs::read(folder.join(format!("results.bin.{piece:02}"))) {
+            Ok(bytes) => results.extend(bytes),
+            Err(_) => break,
+        }
+    }
+    let records = records(&results)?;
+    let about = String::from_utf8(read("about.txt")?)?;
+    let mut vectors = Vectors { about: about.lines().map(str::to_owned).collect(), ..Vectors::default() };
+    let forms = cuferry_golden::legal();
+    let mut failed = Vec::new();
+    for (index, form) in forms.iter().enumerate() {
+        let Some((error, bytes)) = records.get(&index) else { continue };
+        let (cases, columns) = inputs(form);
+        let elements: Vec<usize> = form.output_bytes().collect();
+        let share = if cases > CASES { (16 * CASES).div_ceil(cases) as u64 } else { 16 };
+        if *error != 0 {
+            failed.push(form.name());
+        }
+        let outputs = thinned(bytes, &elements, cases, share);
+        let inputs = digest(&columns);
+        vectors.answers.insert(form.name(), Answer { inputs, share, error: *error, outputs });
+    }
+    for (kernel, index) in kernels().iter().zip(forms.len()..) {
+        let Some((error, bytes)) = records.get(&index) else { continue };
+        if *error != 0 {
+            failed.push(kernel.title());
+        }
+        let inputs = digest(&[kernel.input()]);
+        let outputs = if *error == 0 { vec![(kernel.element(), bytes.to_vec())] } else { Vec::new() };
+        vectors.answers.insert(kernel.title(), Answer { inputs, share: 16, error: *error, outputs });
+    }
+    let bytes = vectors.write()?;
+    std::fs::write(cuferry_golden::vectors::FILE, &bytes)?;
+    std::fs::write(data().join("printed.txt"), read("printed.txt")?)?;
+    println!(
+        "{} answers in {} bytes; {} launches unanswered, {} failed on the GPU:",
+        vectors.answers.len(),
+        bytes.len(),
+        forms.len() + kernels().len() - vectors.answers.len(),
+        failed.len()
+    );
+    failed.iter().for_each(|name| println!("  {name}"));
+    Ok(())
+}
+
+type Records<'a> = HashMap<usize, (u32, &'a [u8])>;
+
+fn records(mut bytes: &[u8]) -> Result<Records<'_>> {
+    let mut records = HashMap::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<12>() {
+        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let size = word(8) as usize;
+        ensure!(size <= rest.len(), "the results are cut");
+        records.insert(word(0) as usize, (word(4), &rest[..size]));
+        bytes = &rest[size..];
+    }
+    ensure!(bytes.is_empty(), "the results are cut");
+    Ok(records)
+}
+
+/// The kept cases of each output.
+fn thinned(mut bytes: &[u8], elements: &[usize], cases: usize, share: u64) -> Vec<(usize, Vec<u8>)> {
+    let mut outputs = Vec::new();
+    for element in elements {
+        let Some((output, rest)) = bytes.split_at_checked(element * cases) else { return Vec::new() };
+        let chosen = output.chunks(*element).enumerate().filter(|(case, _)| kept(share, *case));
+        outputs.push((*element, chosen.flat_map(|(_, bytes)| bytes.to_vec()).collect()));
+        bytes = rest;
+    }
+    outputs
 }
 
 fn data() -> PathBuf {
