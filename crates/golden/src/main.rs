@@ -44,7 +44,10 @@ fn show(name: &str) -> Result<()> {
     let answer = vectors.answers.get(name).context("the GPU was not asked")?;
     ensure!(answer.error == 0, "the GPU failed: error {}", answer.error);
     let (cases, columns) = inputs(form);
-    let hex = |bytes: &[u8]| bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        let digit = |digit: u8| char::from_digit(u32::from(digit), 16).expect("four bits");
+        bytes.iter().rev().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>()
+    };
     for (at, case) in (0..cases).filter(|case| kept(answer.share, *case)).enumerate() {
         let sources = form.sources.iter().zip(&columns).map(|(source, column)| {
             let bytes = source.kind.width().bytes() * source.registers;
