@@ -2,7 +2,7 @@
 //
 // usage: golden FOLDER RESULTS FIRST     (FIRST: the first launch to run; the others before it are done)
 // A line of FOLDER/forms.txt is: index, module, kernel; grid x y, block x y, dynamic shared memory, cooperative; count of
-// sources, each with offset and bytes in inputs.bin; count of results, each with its bytes; 1 and a texture, or 0: offset,
+// sources, each with offset and bytes in inputs.bin; count of results, each with its bytes; 0, or a binding and its texels: offset,
 // width, height, depth, format, channels, bytes of a channel, linear, normalised, address mode, as integers.
 // A record of RESULTS is: index, error (0: none), bytes, and as many bytes. A launch that breaks the context ends the program with
 // 3, after its record: the script starts it anew behind it. Printed text goes to stdout, complaints to stderr.
@@ -47,12 +47,14 @@ static CUmodule module_of(const std::string &folder, const std::string &name) {
     return module;
 }
 
-static CUtexObject texture(std::istringstream &line, const Bytes &inputs, CUarray *array) {
+// `binding`: 1 a texture, 2 a surface, 3 a texture of layers.
+static Number texture(unsigned binding, std::istringstream &line, const Bytes &inputs, CUarray *array) {
     Number offset, width, height, depth, format, channels, channel, linear, normalized, address, integers;
     line >> offset >> width >> height >> depth >> format >> channels >> channel >> linear >> normalized >> address >> integers;
     CUDA_ARRAY3D_DESCRIPTOR shape = {};
     shape.Width = width, shape.Height = height, shape.Depth = depth;
     shape.Format = (CUarray_format)format, shape.NumChannels = (unsigned)channels;
+    shape.Flags = binding == 2 ? CUDA_ARRAY3D_SURFACE_LDST : binding == 3 ? CUDA_ARRAY3D_LAYERED : 0;
     check(cuArray3DCreate(array, &shape), "array");
     CUDA_MEMCPY3D copy = {};
     copy.srcMemoryType = CU_MEMORYTYPE_HOST, copy.srcHost = inputs.data() + offset;
@@ -67,6 +69,10 @@ static CUtexObject texture(std::istringstream &line, const Bytes &inputs, CUarra
     how.filterMode = linear ? CU_TR_FILTER_MODE_LINEAR : CU_TR_FILTER_MODE_POINT;
     how.flags = (normalized ? CU_TRSF_NORMALIZED_COORDINATES : 0) | (integers ? CU_TRSF_READ_AS_INTEGER : 0);
     CUtexObject object;
+    if (binding == 2) {
+        check(cuSurfObjectCreate(&object, &resource), "surface");
+        return object;
+    }
     check(cuTexObjectCreate(&object, &resource, &how, nullptr), "texture");
     return object;
 }
@@ -96,7 +102,7 @@ static Bytes launch(std::istringstream &line, CUfunction kernel, const Bytes &in
     unsigned textured;
     line >> textured;
     CUarray array = nullptr;
-    CUtexObject object = textured ? texture(line, inputs, &array) : 0;
+    Number object = textured ? texture(textured, line, inputs, &array) : 0;
     std::vector<void *> arguments;
     for (CUdeviceptr &buffer : buffers) arguments.push_back(&buffer);
     if (textured) arguments.push_back(&object);
@@ -113,7 +119,9 @@ static Bytes launch(std::istringstream &line, CUfunction kernel, const Bytes &in
         all.insert(all.end(), bytes.begin(), bytes.end());
     }
     for (CUdeviceptr buffer : buffers) cuMemFree(buffer);
-    if (textured) cuTexObjectDestroy(object), cuArrayDestroy(array);
+    if (textured == 2) cuSurfObjectDestroy(object);
+    else if (textured) cuTexObjectDestroy(object);
+    if (textured) cuArrayDestroy(array);
     return all;
 }
 

@@ -53,7 +53,8 @@ pub fn write(nvcc: &Path, folder: &Path, forms: &[Form]) -> Result<()> {
                 blob.extend(&contents);
                 write!(
                     list,
-                    " 1 {place} {width} {height} {depth} {format} {channels} {channel} {} {} {} {}",
+                    " {} {place} {width} {height} {depth} {format} {channels} {channel} {} {} {} {}",
+                    texture.binding as u8,
                     u8::from(texture.linear),
                     u8::from(texture.normalized),
                     texture.address as u8,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use cuferry_golden::inputs::inputs;
 use cuferry_golden::kernels::kernels;
-use cuferry_golden::vectors::{Answer, Vectors, digest, kept};
+use cuferry_golden::vectors::{Answer, Vectors, digest};
 use cuferry_golden::{Form, assembler, bundle, forms};
 
 const USAGE: &str = "golden forms PTXAS      ask PTXAS which forms are legal, and write data/forms.txt
@@ -48,21 +48,18 @@ fn show(name: &str) -> Result<()> {
         let digit = |digit: u8| char::from_digit(u32::from(digit), 16).expect("four bits");
         bytes.iter().rev().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>()
     };
-    for (at, case) in (0..cases).filter(|case| kept(answer.share, *case)).enumerate() {
+    for case in 0..cases {
         let sources = form.sources.iter().zip(&columns).map(|(source, column)| {
             let bytes = source.kind.width().bytes() * source.registers;
             hex(&column[case * bytes..][..bytes])
         });
-        let results = answer.outputs.iter().map(|(element, bytes)| hex(&bytes[at * element..][..*element]));
+        let results = answer.outputs.iter().map(|(element, bytes)| hex(&bytes[case * element..][..*element]));
         let [sources, results] =
             [sources.collect::<Vec<_>>(), results.collect::<Vec<_>>()].map(|list| list.join(" "));
         println!("{case}: {sources} -> {results}");
     }
     Ok(())
 }
-
-/// Forms with more cases than this are thinned to about as many.
-const CASES: usize = 640;
 
 /// The answers of `tests/gpu/golden.sh`, to `data/vectors.zst` and `data/printed.txt`.
 fn pack(folder: &Path) -> Result<()> {
@@ -83,13 +80,12 @@ fn pack(folder: &Path) -> Result<()> {
         let Some((error, bytes)) = records.get(&index) else { continue };
         let (cases, columns) = inputs(form);
         let elements: Vec<usize> = form.output_bytes().collect();
-        let share = if cases > CASES { (16 * CASES).div_ceil(cases) as u64 } else { 16 };
         if *error != 0 {
             failed.push(form.name());
         }
-        let outputs = thinned(bytes, &elements, cases, share);
+        let outputs = apart(bytes, &elements, cases);
         let inputs = digest(&columns);
-        vectors.answers.insert(form.name(), Answer { inputs, share, error: *error, outputs });
+        vectors.answers.insert(form.name(), Answer { inputs, error: *error, outputs });
     }
     for (kernel, index) in kernels().iter().zip(forms.len()..) {
         let Some((error, bytes)) = records.get(&index) else { continue };
@@ -98,7 +94,7 @@ fn pack(folder: &Path) -> Result<()> {
         }
         let inputs = digest(&[kernel.input()]);
         let outputs = if *error == 0 { vec![(kernel.element(), bytes.to_vec())] } else { Vec::new() };
-        vectors.answers.insert(kernel.title(), Answer { inputs, share: 16, error: *error, outputs });
+        vectors.answers.insert(kernel.title(), Answer { inputs, error: *error, outputs });
     }
     let bytes = vectors.write()?;
     std::fs::write(cuferry_golden::vectors::FILE, &bytes)?;
@@ -129,13 +125,12 @@ fn records(mut bytes: &[u8]) -> Result<Records<'_>> {
     Ok(records)
 }
 
-/// The kept cases of each output.
-fn thinned(mut bytes: &[u8], elements: &[usize], cases: usize, share: u64) -> Vec<(usize, Vec<u8>)> {
+/// Each output's bytes; none where there was no answer.
+fn apart(mut bytes: &[u8], elements: &[usize], cases: usize) -> Vec<(usize, Vec<u8>)> {
     let mut outputs = Vec::new();
     for element in elements {
         let Some((output, rest)) = bytes.split_at_checked(element * cases) else { return Vec::new() };
-        let chosen = output.chunks(*element).enumerate().filter(|(case, _)| kept(share, *case));
-        outputs.push((*element, chosen.flat_map(|(_, bytes)| bytes.to_vec()).collect()));
+        outputs.push((*element, output.to_vec()));
         bytes = rest;
     }
     outputs

@@ -12,11 +12,6 @@ impl Random {
         }))
     }
 
-    /// Numbers that depend on a number alone.
-    pub fn numbered(number: u64) -> Self {
-        Self(number)
-    }
-
     /// Any 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

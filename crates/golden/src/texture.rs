@@ -18,6 +18,19 @@ pub struct Texture {
     pub address: Address,
     /// Integers are read as they are; otherwise as floats in [0, 1] or [-1, 1].
     pub as_integer: bool,
+    /// What it is bound as.
+    pub binding: Binding,
+}
+
+/// How a form reaches the texels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binding {
+    /// As a texture.
+    Texture = 1,
+    /// As a surface: by bytes, with no filter.
+    Surface = 2,
+    /// As a texture of layers, `SIDE / 2` of them.
+    Layers = 3,
 }
 
 /// A texel's format, all with the number of channels that its name says.
@@ -72,14 +85,21 @@ impl std::fmt::Display for Texture {
         let filter = if self.linear { "linear" } else { "point" };
         let scale = if self.normalized { "normalized" } else { "texels" };
         let read = if self.as_integer { "integers" } else { "floats" };
-        write!(f, "{}d {:?} {filter} {scale} {:?} {read}", self.dimensions, self.texel, self.address)
+        write!(f, "{}d {:?} ", self.dimensions, self.texel)?;
+        match self.binding {
+            Binding::Surface => return write!(f, "surface"),
+            Binding::Layers => write!(f, "layers ")?,
+            Binding::Texture => {}
+        }
+        write!(f, "{filter} {scale} {:?} {read}", self.address)
     }
 }
 
 impl Texture {
     /// Width, height and depth in texels; 0 where there is no such dimension, as the driver wants it.
     pub fn extent(&self) -> [usize; 3] {
-        [SIDE, if self.dimensions > 1 { SIDE } else { 0 }, if self.dimensions > 2 { SIDE / 2 } else { 0 }]
+        let deep = self.dimensions > 2 || self.binding == Binding::Layers;
+        [SIDE, if self.dimensions > 1 { SIDE } else { 0 }, if deep { SIDE / 2 } else { 0 }]
     }
 
     /// The texels, row by row.

@@ -1,20 +1,14 @@
 //! What the GPU answered, as it is kept: one compressed file, in which every form and kernel has its results.
 //!
-//! Behind a text of one line an entry, results lie case by case, transposed to planes of bytes, which compress better. Of
-//! forms with many cases a part is kept; which one follows from the case's number.
+//! Behind a text of one line an entry, results lie case by case, transposed to planes of bytes, which compress better.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::random::Random;
-
 /// A file of this crate: `cargo xtask golden pack` writes it.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/vectors.zst");
-
-/// How many cases of sixteen are kept of every form with many.
-pub type Share = u64;
 
 /// All answers, by the name of the form, or `file/kernel`.
 #[derive(Clone, Debug, Default)]
@@ -30,11 +24,9 @@ pub struct Vectors {
 pub struct Answer {
     /// Digest of the inputs: other inputs than those recorded cannot be compared.
     pub inputs: u64,
-    /// How many cases of sixteen are kept.
-    pub share: Share,
     /// The driver's error, or 0.
     pub error: u32,
-    /// For each output: bytes of one case, and the results of the cases kept.
+    /// For each output: bytes of one case, and the results of all cases.
     pub outputs: Vec<(usize, Vec<u8>)>,
 }
 
@@ -43,11 +35,6 @@ pub fn digest(columns: &[Vec<u8>]) -> u64 {
     columns.iter().flatten().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
-}
-
-/// Whether a case is kept.
-pub fn kept(share: Share, case: usize) -> bool {
-    share >= 16 || Random::numbered(case as u64).bits() % 16 < share
 }
 
 impl Vectors {
@@ -60,7 +47,7 @@ impl Vectors {
         text.push('\n');
         let mut planes: Vec<u8> = Vec::new();
         for (name, answer) in &self.answers {
-            write!(text, "{name}\t{:x}\t{}\t{}", answer.inputs, answer.share, answer.error)?;
+            write!(text, "{name}\t{:x}\t{}", answer.inputs, answer.error)?;
             for (element, bytes) in &answer.outputs {
                 write!(text, "\t{element}\t{}", bytes.len())?;
                 for plane in 0..*element {
@@ -118,7 +105,6 @@ impl Vectors {
         let mut words = text.split('\t');
         let name = words.next().context("no name")?.to_owned();
         let inputs = u64::from_str_radix(words.next().context("no digest")?, 16)?;
-        let share = words.next().context("no share")?.parse()?;
         let error = words.next().context("no error")?.parse()?;
         let mut outputs = Vec::new();
         while let Some(element) = words.next() {
@@ -131,7 +117,7 @@ impl Vectors {
             let bytes = (0..size).map(|at| planes[at % element * cases + at / element]).collect();
             outputs.push((element, bytes));
         }
-        Ok((name, Answer { inputs, share, error, outputs }))
+        Ok((name, Answer { inputs, error, outputs }))
     }
 }
 
@@ -141,13 +127,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let answer = Answer {
-            inputs: 77,
-            share: 16,
-            error: 0,
-            outputs: vec![(4, (0..40).collect()), (2, vec![1, 2, 3, 4])],
-        };
-        let failed = Answer { inputs: 1, share: 3, error: 700, outputs: Vec::new() };
+        let answer =
+            Answer { inputs: 77, error: 0, outputs: vec![(4, (0..40).collect()), (2, vec![1, 2, 3, 4])] };
+        let failed = Answer { inputs: 1, error: 700, outputs: Vec::new() };
         let vectors = Vectors {
             about: vec!["gpu: none".into()],
             answers: [("add.u32 d, a, b;".to_owned(), answer), ("trap;".to_owned(), failed)].into(),
@@ -160,11 +142,8 @@ mod tests {
     fn cut_files_are_refused() {
         let vectors = Vectors {
             about: Vec::new(),
-            answers: [(
-                "x".to_owned(),
-                Answer { inputs: 0, share: 16, error: 0, outputs: vec![(4, vec![1; 8])] },
-            )]
-            .into(),
+            answers: [("x".to_owned(), Answer { inputs: 0, error: 0, outputs: vec![(4, vec![1; 8])] })]
+                .into(),
         };
         let bytes = vectors.write().unwrap();
         for end in 0..bytes.len() {

@@ -2,7 +2,7 @@
 
 use crate::form::{Form, Output};
 use crate::kind::Kind::{self, Bf16, Bf16x2, F16, F16x2, F32, F64, I16, I32, I64};
-use crate::kind::Width;
+use crate::kind::Width::{self, B32};
 
 const OPERATIONS: [(&str, &str, Kind); 33] = [
     ("add", "u32", I32),
@@ -41,6 +41,7 @@ const OPERATIONS: [(&str, &str, Kind); 33] = [
 ];
 
 pub(super) fn add(forms: &mut Vec<Form>) {
+    vectors(forms);
     for (op, name, kind) in OPERATIONS {
         let width = kind.width();
         for space in [".global", "", ".shared"] {
@@ -74,6 +75,48 @@ pub(super) fn add(forms: &mut Vec<Form>) {
             // What is expected is there.
             let text = format!("atom{space}.cas.{name} d, [SLOT], a, c;{note}");
             forms.push(on_word(&text, &[kind, kind, kind], width, space));
+        }
+    }
+}
+
+/// Vectors of floats: each element is an operation of its own.
+fn vectors(forms: &mut Vec<Form>) {
+    for (op, count, name, kind) in [
+        ("add", 2, "f32", F32),
+        ("add", 4, "f32", F32),
+        ("add.noftz", 2, "f16", F16),
+        ("add.noftz", 4, "f16", F16),
+        ("add.noftz", 8, "f16", F16),
+        ("min.noftz", 4, "f16", F16),
+        ("max.noftz", 8, "f16", F16),
+        ("add.noftz", 4, "f16x2", F16x2),
+        ("add.noftz", 2, "bf16", Bf16),
+        ("min.noftz", 2, "bf16", Bf16),
+        ("max.noftz", 4, "bf16", Bf16),
+        ("add.noftz", 2, "bf16x2", Bf16x2),
+        ("max.noftz", 2, "f16x2", F16x2),
+    ] {
+        let list = |name: &str| {
+            format!("{{{}}}", (0..count).map(|index| format!("{name}{index}")).collect::<Vec<_>>().join(", "))
+        };
+        let bits = kind.width().ptx();
+        let stores: String = (0..count)
+            .map(|index| format!("st.global.{bits} [pe+{}], a{index};", index * kind.width().bytes()))
+            .collect::<Vec<_>>()
+            .join(" ");
+        for spelling in [format!("v{count}.{name}.{op}"), format!("{op}.v{count}.{name}")] {
+            let text = format!("{stores}\natom.global.{spelling} {}, [pe], {};", list("d"), list("b"));
+            let mut form = Form::new("atom", text, &[kind, kind], kind.width())
+                .registers(&[count, count], count)
+                .cases(256);
+            form.outputs.push((Output::Memory(kind.width()), count));
+            forms.push(form);
+            let text = format!("{stores}\nred.global.{spelling} [pe], {};", list("b"));
+            let mut form =
+                Form::new("red", text, &[kind, kind], B32).registers(&[count, count], 1).cases(256);
+            form.text = format!("mov.b32 d, 0; {}", form.text);
+            form.outputs.push((Output::Memory(kind.width()), count));
+            forms.push(form);
         }
     }
 }

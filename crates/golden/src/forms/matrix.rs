@@ -6,7 +6,7 @@ use crate::kind::Kind::{
     self, I32, Packed, PlainBf16x2, PlainF16x2, PlainF32, PlainF64, WholeBf16x2, WholeE4m3, WholeE5m2,
     WholeF16x2, WholeF32, WholeF64,
 };
-use crate::kind::Width::B32;
+use crate::kind::Width::{B32, B64};
 
 use super::product;
 
@@ -64,6 +64,7 @@ pub(super) fn add(forms: &mut Vec<Form>) {
     integers(forms);
     through_memory(forms);
     wmma(forms);
+    wmma_others(forms);
 }
 
 fn multiply(head: &str, note: &str, kinds: [Kind; 3], count: [usize; 3]) -> Form {
@@ -134,6 +135,76 @@ fn through_memory(forms: &mut Vec<Form>) {
     forms.push(Form::new("movmatrix", "movmatrix.sync.aligned.m8n8.trans.b16 d, a;", &[I32], B32));
 }
 
+/// The older spelling for other types than half: shape, types, bytes a lane of a and b, registers of a, b and the sums.
+fn wmma_others(forms: &mut Vec<Form>) {
+    let whole_bytes = Packed;
+    for (shape, types, kind, sums, sizes, count) in [
+        ("m16n16k16", ["bf16", "f32"], WholeBf16x2, WholeF32, [4, 4, 8], [4, 4, 8]),
+        ("m32n8k16", ["bf16", "f32"], WholeBf16x2, WholeF32, [8, 2, 8], [8, 2, 8]),
+        ("m16n16k8", ["tf32", "f32"], WholeF32, WholeF32, [4, 4, 8], [4, 4, 8]),
+        ("m16n16k16", ["s8", "s32"], whole_bytes, I32, [2, 2, 8], [2, 2, 8]),
+        ("m16n16k16", ["u8", "s32"], whole_bytes, I32, [2, 2, 8], [2, 2, 8]),
+        ("m8n32k16", ["s8", "s32"], whole_bytes, I32, [1, 4, 8], [1, 4, 8]),
+        ("m8n8k32", ["s4", "s32"], whole_bytes, I32, [1, 1, 2], [1, 1, 2]),
+        ("m8n8k32", ["u4", "s32"], whole_bytes, I32, [1, 1, 2], [1, 1, 2]),
+        ("m8n8k128", ["b1", "s32"], whole_bytes, I32, [1, 1, 2], [1, 1, 2]),
+        ("m8n8k4", ["f64", "f64"], WholeF64, WholeF64, [1, 1, 2], [1, 1, 2]),
+    ] {
+        let [factor, sum] = types;
+        let list = |name: &str, count: usize| match count {
+            1 => format!("{{{name}0}}"),
+            _ => format!(
+                "{{{}}}",
+                (0..count).map(|index| format!("{name}{index}")).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        let (width, bits) = if sum == "f64" { ("b64", B64) } else { ("b32", B32) };
+        let head = format!(
+            ".reg .{width} m<8>, o<8>, s<8>;\n{}\n{}\n{}\n{}",
+            base("a", "w0"),
+            base("b", "w1"),
+            base("c", "w2"),
+            base("d", "w3")
+        );
+        let ops: &[&str] = if factor == "b1" { &[".xor.popc", ".and.popc"] } else { &[""] };
+        let ends: &[&str] =
+            if matches!(factor, "s8" | "u8" | "s4" | "u4") { &["", ".satfinite"] } else { &[""] };
+        for op in ops {
+            for end in ends {
+                let name = if matches!(factor, "f64" | "bf16" | "tf32" | "s8" | "u8" | "s4" | "u4" | "b1") {
+                    format!("{sum}.{factor}.{factor}.{sum}")
+                } else {
+                    format!("{sum}.{sum}")
+                };
+                let text = format!(
+                    "{head}\nwmma.load.a.sync.aligned.row.{shape}.global.{factor} {}, [w0];\nwmma.load.b.sync.aligned.col.{shape}.global.{factor} {}, [w1];\nwmma.load.c.sync.aligned.row.{shape}.global.{sum} {}, [w2];\nwmma.mma{op}.sync.aligned.row.col.{shape}.{name}{end} {}, {}, {}, {};\nwmma.store.d.sync.aligned.row.{shape}.global.{sum} [w3], {};",
+                    list("m", count[0]),
+                    list("o", count[1]),
+                    list("s", count[2]),
+                    list("s", count[2]),
+                    list("m", count[0]),
+                    list("o", count[1]),
+                    list("s", count[2]),
+                    list("s", count[2]),
+                );
+                let mut form = Form::new("wmma", text, &[kind, kind, sums], bits).cases(128);
+                for (source, size) in form.sources.iter_mut().zip(sizes) {
+                    source.registers = size;
+                }
+                form.outputs = vec![(Output::Memory(bits), sizes[2])];
+                forms.push(form);
+            }
+        }
+    }
+}
+
+/// A warp's elements lie side by side: its first lane's address is where they start.
+fn base(name: &str, register: &str) -> String {
+    format!(
+        "mov.b64 {{t0, t1}}, p{name}; shfl.sync.idx.b32 t0, t0, 0, 0x1f, 0xffffffff; shfl.sync.idx.b32 t1, t1, 0, 0x1f, 0xffffffff; mov.b64 {register}, {{t0, t1}};"
+    )
+}
+
 /// The older spelling: fragments are loaded, multiplied and stored, all through global memory of the warp's own.
 fn wmma(forms: &mut Vec<Form>) {
     for (shape, a_bytes, b_bytes) in
@@ -151,12 +222,6 @@ fn wmma(forms: &mut Vec<Form>) {
                 };
                 let stride_a = if layouts[0] == "row" { k } else { m };
                 let stride_b = if layouts[1] == "row" { n } else { k };
-                // A warp's elements lie side by side: its first lane's address is where they start.
-                let base = |name: &str, register: &str| {
-                    format!(
-                        "mov.b64 {{t0, t1}}, p{name}; shfl.sync.idx.b32 t0, t0, 0, 0x1f, 0xffffffff; shfl.sync.idx.b32 t1, t1, 0, 0x1f, 0xffffffff; mov.b64 {register}, {{t0, t1}};"
-                    )
-                };
                 let text = format!(
                     ".reg .b32 m<8>, o<8>, s<8>; {}\n{}\n{}\nwmma.load.a.sync.aligned.{}.{shape}.global.f16 {{{}}}, [w0], {stride_a};\nwmma.load.b.sync.aligned.{}.{shape}.global.f16 {{{}}}, [w1], {stride_b};\nwmma.load.c.sync.aligned.row.{shape}.global.{sum} {{{}}}, [w2], {n};\nwmma.mma.sync.aligned.{}.{}.{shape}.{sum}.{sum} {{{}}}, {{{}}}, {{{}}}, {{{}}};\n{}\nwmma.store.d.sync.aligned.row.{shape}.global.{sum} [w3], {{{}}}, {n};",
                     base("a", "w0"),

@@ -2,10 +2,11 @@
 
 use crate::form::{Bound, Float, Form};
 use crate::kind::Kind::{self, Texel as TexelKind, TexelIndex, Unit};
-use crate::kind::Width::B32;
-use crate::texture::{Address, Texel, Texture};
+use crate::kind::Width::{B16, B32, B64};
+use crate::texture::{Address, Binding, Texel, Texture};
 
 pub(super) fn add(forms: &mut Vec<Form>) {
+    layers_and_surfaces(forms);
     for dimensions in [1, 2, 3] {
         for texel in [Texel::F32, Texel::F32x4, Texel::U8x4, Texel::F16x2] {
             for address in [Address::Wrap, Address::Clamp, Address::Mirror, Address::Border] {
@@ -20,8 +21,15 @@ pub(super) fn add(forms: &mut Vec<Form>) {
                         {
                             continue;
                         }
-                        let texture =
-                            Texture { dimensions, texel, linear, normalized, address, as_integer: false };
+                        let texture = Texture {
+                            dimensions,
+                            texel,
+                            linear,
+                            normalized,
+                            address,
+                            as_integer: false,
+                            binding: Binding::Texture,
+                        };
                         forms.push(fetch(texture, "f32", if normalized { Unit } else { TexelKind }));
                     }
                 }
@@ -42,6 +50,7 @@ pub(super) fn add(forms: &mut Vec<Form>) {
                 normalized: false,
                 address: Address::Border,
                 as_integer,
+                binding: Binding::Texture,
             };
             forms.push(fetch(texture, name, TexelIndex));
             forms.push(fetch(texture, name, TexelKind));
@@ -54,6 +63,7 @@ pub(super) fn add(forms: &mut Vec<Form>) {
         normalized: true,
         address: Address::Clamp,
         as_integer: false,
+        binding: Binding::Texture,
     };
     for component in ["r", "g", "b", "a"] {
         let text = format!("tld4.{component}.2d.v4.f32.f32 {{d0, d1, d2, d3}}, [tex, {{a, b}}];");
@@ -74,6 +84,61 @@ pub(super) fn add(forms: &mut Vec<Form>) {
         let mut form = Form::new("txq", format!("txq.{query}.b32 d, [tex];"), &[Unit], B32);
         form.texture = Some(texture);
         forms.push(form);
+    }
+}
+
+/// Textures of layers, whose number is clamped; surfaces, whose x counts bytes.
+fn layers_and_surfaces(forms: &mut Vec<Form>) {
+    let plain = Texture {
+        dimensions: 2,
+        texel: Texel::F32,
+        linear: false,
+        normalized: false,
+        address: Address::Clamp,
+        as_integer: false,
+        binding: Binding::Layers,
+    };
+    for (dimensions, geometry, list) in [(1, "a1d", "{c, a}"), (2, "a2d", "{c, a, b, b}")] {
+        for linear in [false, true] {
+            for (normalized, kind) in [(false, TexelKind), (true, Unit)] {
+                let text = format!("tex.{geometry}.v4.f32.f32 {{d0, d1, d2, d3}}, [tex, {list}];");
+                let mut form = Form::new("tex", text, &[kind, kind, TexelIndex], B32)
+                    .registers(&[1, 1, 1], 4)
+                    .cases(384);
+                form.texture = Some(Texture { dimensions, linear, normalized, ..plain });
+                forms.push(if linear { form.near(Float::F32, Bound::absolute(-2.0)) } else { form });
+            }
+        }
+    }
+    for (dimensions, list) in [(1, "{t0}"), (2, "{t0, b}"), (3, "{t0, b, c, c}")] {
+        for (texel, width, bytes) in [
+            (Texel::S8, "b8", 1),
+            (Texel::U16, "b16", 2),
+            (Texel::F32, "b32", 4),
+            (Texel::U8x4, "v4.b8", 4),
+            (Texel::F32x4, "v4.b32", 16),
+            (Texel::F32x4, "v2.b64", 16),
+        ] {
+            for mode in ["clamp", "zero"] {
+                let (count, results) = match width {
+                    "v4.b8" | "v4.b32" => (4, "{d0, d1, d2, d3}"),
+                    "v2.b64" => (2, "{d0, d1}"),
+                    _ => (1, "{d}"),
+                };
+                let result = match width {
+                    "v2.b64" => B64,
+                    "b8" | "b16" | "v4.b8" => B16,
+                    _ => B32,
+                };
+                let text = format!(
+                    "mul.lo.s32 t0, a, {bytes}; suld.b.{dimensions}d.{width}.{mode} {results}, [tex, {list}];"
+                );
+                let mut form =
+                    Form::new("suld", text, &[TexelIndex; 3], result).registers(&[1, 1, 1], count).cases(256);
+                form.texture = Some(Texture { dimensions, texel, binding: Binding::Surface, ..plain });
+                forms.push(form);
+            }
+        }
     }
 }
 
