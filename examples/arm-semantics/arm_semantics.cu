@@ -1,7 +1,8 @@
 // arm-semantics: what a C++ compiler decides otherwise for ARM than for x86_64, on the host and in device code.
 //
-//   arm-semantics chars | sums | conversions | division | long-double | wide    prints the host's results, to the last bit
-//   arm-semantics                                                              compares the GPU's with the host's
+//   arm-semantics chars | sums | conversions | narrow | division | long-double | wide
+//                    prints the host's results, to the last bit
+//   arm-semantics    compares the GPU's with the host's
 
 #include <cuda_runtime.h>
 
@@ -71,6 +72,16 @@ void conversions() {
     const float small = static_cast<float>(number);
     std::printf("%-10g int %d   unsigned %u   long %ld   from float %d\n", value, static_cast<int>(number),
                 static_cast<unsigned>(number), static_cast<long>(number), static_cast<int>(small));
+  }
+}
+
+// To types that are narrower than a register: what fits an `int` wraps, on both machines.
+void narrow() {
+  for (const float value : {70000.0f, 300.0f, -1.0f, 3e9f}) {
+    const float number = hidden(value);
+    std::printf("%-6g short %d   signed char %d   unsigned short %d   unsigned char %d\n", value,
+                static_cast<short>(number), static_cast<signed char>(number), static_cast<unsigned short>(number),
+                static_cast<unsigned char>(number));
   }
 }
 
@@ -164,14 +175,15 @@ int main(int argument_count, char** arguments) {
   const struct {
     const char* name;
     void (*print)();
-  } subjects[] = {{"chars", chars},       {"sums", sums},               {"conversions", conversions},
-                  {"division", division}, {"long-double", long_double}, {"wide", wide}};
+  } subjects[] = {{"chars", chars},   {"sums", sums},         {"conversions", conversions},
+                  {"narrow", narrow}, {"division", division}, {"long-double", long_double},
+                  {"wide", wide}};
   for (const auto& subject : subjects) {
     if (argument_count == 2 && std::strcmp(arguments[1], subject.name) == 0) {
       subject.print();
       return 0;
     }
   }
-  std::fprintf(stderr, "usage: arm-semantics [chars|sums|conversions|division|long-double|wide]\n");
+  std::fprintf(stderr, "usage: arm-semantics [chars|sums|conversions|narrow|division|long-double|wide]\n");
   return exit_usage;
 }

@@ -50,6 +50,18 @@ fn a_projects_own_errors_get_no_advice() {
 }
 
 #[test]
+fn the_library_of_checks_is_named() {
+    let line = "/usr/bin/ld: cannot find /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.ubsan_standalone-x86_64.a: No such file or directory\n";
+    check(line, "CF4002", "libclang_rt.ubsan", "`apt install libclang-rt-14-dev`");
+    check(
+        "/usr/bin/ld: cannot find -lubsan: No such file or directory\n",
+        "CF4002",
+        "ubsan",
+        "libgcc-12-dev",
+    );
+}
+
+#[test]
 fn missing_headers_are_named_with_their_package() {
     let found = check(
         "src/a.cpp:3:10: fatal error: opencv2/opencv.hpp: No such file or directory\n    3 | #include\n",

@@ -2,7 +2,7 @@
 
 use crate::options::{self, Role};
 use crate::rules::{Reason, reason};
-use crate::{Change, Family, Invocation, Language, Mode, Policy, Scope, host, words};
+use crate::{Change, Family, Invocation, Language, Mode, Policy, Scope, Semantics, Tool, host, words};
 
 /// Words that come before all others. Each is left out where it stands already, so that a command translated twice is the
 /// same, and after them the command's own words have the last say.
@@ -21,34 +21,31 @@ pub(crate) fn additions(
     let compiles =
         matches!(mode, Mode::Preprocess | Mode::Compile | Mode::Link | Mode::Archive | Mode::DeviceLink)
             && sources.iter().any(|source| source.language.is_c_family());
-    let mut adder = Adder { family, args, changes, front: Vec::new() };
+    let clang = family == Family::Clang || family == Family::Nvcc && has_clang(args, policy);
+    let mut adder = Adder { family, clang, args, changes, front: Vec::new() };
     if compiles {
         adder.headers(policy);
-        if policy.semantics.unsigned_char {
-            adder.host(&["-funsigned-char"], reason("unsigned-char"));
-            if family == Family::Nvcc {
-                adder.add(&["-Xcudafe", "--unsigned_chars"], reason("unsigned-char"));
-            }
-        }
-        if policy.semantics.fused_multiply_add {
-            let c = sources.iter().all(|source| source.language == Language::C);
-            adder.fused(c);
-        }
+        let c = sources.iter().all(|source| source.language == Language::C);
+        adder.meaning(policy.semantics, c);
     }
     if compiles || mode == Mode::Link {
-        let semantics = policy.semantics;
-        if semantics.checked_conversions {
-            adder.host(&["-fsanitize=float-cast-overflow"], reason("checked"));
-        }
-        if semantics.checked_division {
-            adder.host(&["-fsanitize=integer-divide-by-zero"], reason("checked"));
-        }
+        adder.checks(policy.semantics);
     }
     adder.front
 }
 
+/// Whether nvcc's host compiler is clang, by its name.
+fn has_clang(args: &[String], policy: &Policy) -> bool {
+    let arguments = options::read(Family::Nvcc, args);
+    let named = arguments.iter().rev().find(|argument| argument.role == Role::Ccbin);
+    let named = named.map(options::Argument::value).or(policy.ccbin.as_ref().map(|path| path.as_str()));
+    named.and_then(Tool::of).is_some_and(|tool| tool.family() == Family::Clang)
+}
+
 struct Adder<'a> {
     family: Family,
+    /// Whether clang compiles the host's half.
+    clang: bool,
     args: &'a [String],
     changes: &'a mut Vec<Change>,
     front: Vec<String>,
@@ -80,6 +77,47 @@ impl Adder<'_> {
         }
     }
 
+    /// What flags make equal to ARM.
+    fn meaning(&mut self, semantics: Semantics, c: bool) {
+        let nvcc = self.family == Family::Nvcc;
+        if semantics.unsigned_char {
+            self.host(&["-funsigned-char"], reason("unsigned-char"));
+            if nvcc {
+                self.add(&["-Xcudafe", "--unsigned_chars"], reason("unsigned-char"));
+            }
+        }
+        // Kernels keep to the host: with gcc, whose `wchar_t` has a sign, so has theirs.
+        if semantics.unsigned_wchar && self.clang {
+            let words = ["-Xclang", "-fwchar-type=int", "-Xclang", "-fno-signed-wchar"];
+            self.host(&words, reason("unsigned-wchar"));
+            if nvcc {
+                self.add(&["-Xcudafe", "--unsigned_wchar_t"], reason("unsigned-wchar"));
+            }
+        }
+        if semantics.fused_multiply_add {
+            self.fused(c);
+        }
+        if semantics.conversions && self.clang {
+            self.host(&["-fno-strict-float-cast-overflow"], reason("saturating"));
+        }
+    }
+
+    /// What no flag makes equal to ARM: the program ends where it would differ. The linker is to know, too: the functions
+    /// that say so are in a library.
+    fn checks(&mut self, semantics: Semantics) {
+        for (wanted, check) in [
+            (semantics.conversions && !self.clang, "float-cast-overflow"),
+            (semantics.checked_division, "integer-divide-by-zero"),
+            (semantics.checked_overflow, "signed-integer-overflow"),
+            (semantics.checked_shifts, "shift-exponent"),
+        ] {
+            if wanted {
+                let words = [format!("-fsanitize={check}"), format!("-fno-sanitize-recover={check}")];
+                self.host(&words.each_ref().map(String::as_str), reason("checked"));
+            }
+        }
+    }
+
     /// ARM compilers may use fused multiply-add by default. gcc does on x86_64, too, once the instruction is there; for C by
     /// the letter of the standard (`-std=c11`) it does on neither. clang's own default is the same on both.
     fn fused(&mut self, c: bool) {
@@ -101,8 +139,13 @@ impl Adder<'_> {
         }
         let strict = c && last("-std=").is_some_and(|std| !std.starts_with("gnu"))
             || options.iter().any(|word| word == "-ansi");
-        if self.family != Family::Clang && !strict && last("-ffp-contract=").is_none() {
+        if !self.clang && !strict && last("-ffp-contract=").is_none() {
             self.host(&["-ffp-contract=fast"], reason("fused"));
+            // For these CPUs gcc leaves sums in loops unfused, since that is faster there.
+            let tuned = [last("-mtune="), last("-march=")].into_iter().flatten();
+            if tuned.into_iter().any(|cpu| cpu == "native" || cpu.starts_with("znver")) {
+                self.host(&["--param=avoid-fma-max-bits=0"], reason("fused"));
+            }
         }
     }
 

@@ -52,9 +52,12 @@ impl Policy {
             defines: Vec::new(),
             semantics: Semantics {
                 unsigned_char: false,
+                unsigned_wchar: false,
                 fused_multiply_add: false,
-                checked_conversions: false,
+                conversions: false,
                 checked_division: false,
+                checked_overflow: false,
+                checked_shifts: false,
             },
         }
     }
@@ -80,12 +83,19 @@ pub enum ArchPolicy {
 pub struct Semantics {
     /// `char` without a sign is unsigned, on the host and in kernels.
     pub unsigned_char: bool,
+    /// `wchar_t` is unsigned, on the host and in kernels, where the host compiler is clang: gcc has no such option.
+    pub unsigned_wchar: bool,
     /// The host compiler may fuse a multiplication and an addition, as on ARM, where every CPU can.
     pub fused_multiply_add: bool,
-    /// Conversions from floating point to integers that do not fit are reported as the program runs.
-    pub checked_conversions: bool,
-    /// Integer divisions by zero are reported as the program runs.
+    /// Conversions from floating point to integers that do not fit stop at the integer's limits where the host compiler is
+    /// clang. gcc has no such option: there the program ends, and says where.
+    pub conversions: bool,
+    /// A program ends, and says where, when it divides an integer by zero.
     pub checked_division: bool,
+    /// The same where signed arithmetic leaves its type: the least integer divided by -1 is such a case.
+    pub checked_overflow: bool,
+    /// The same where a value is shifted by its width or more.
+    pub checked_shifts: bool,
 }
 
 /// A value by its printed form.

@@ -118,8 +118,11 @@ fn policies() -> Vec<Policy> {
         semantics: Semantics {
             unsigned_char: true,
             fused_multiply_add: true,
-            checked_conversions: true,
+            unsigned_wchar: true,
+            conversions: true,
             checked_division: true,
+            checked_overflow: true,
+            checked_shifts: true,
         },
         ..plain.clone()
     };

@@ -39,8 +39,9 @@ pub(crate) struct Wrapping {
 /// What a build is told beyond its compilers' flags.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Policies {
-    /// ARM's meaning where C and C++ leave it open: all, or some of `char` (unsigned, in kernels too), `fma` (fused
-    /// multiply-add), `conversions` and `division` (stop where x86_64 would give another result)
+    /// ARM's meaning where C and C++ leave it open; alone: `char,fma,wchar`. Which there are: `char` (unsigned, in kernels
+    /// too), `fma` (fused multiply-add), `wchar` (`wchar_t` unsigned; clang only), `conversions` (float to integer stops
+    /// at the limits with clang; with gcc the program ends there), and `division`, `overflow` and `shift` (it ends there)
     #[arg(
         long,
         value_name = "LIST",
@@ -48,7 +49,7 @@ pub(crate) struct Policies {
         value_delimiter = ',',
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "char,fma"
+        default_missing_value = "char,fma,wchar"
     )]
     pub(crate) arm_semantics: Vec<Meaning>,
     /// Define ARM's macros, such as `__ARM_NEON`: the sources then take their ARM side, with NEON through SIMDe
@@ -76,10 +77,16 @@ pub(crate) enum Meaning {
     Char,
     /// `a * b + c` is fused.
     Fma,
-    /// Float to integer saturates: where it would matter, the program stops and says where.
+    /// `wchar_t` is unsigned; gcc has no flag for it.
+    Wchar,
+    /// Float to integer stops at the integer's limits; gcc has no flag for it: the program ends, and says where.
     Conversions,
-    /// Division by zero gives zero: where it would matter, the program stops and says where.
+    /// Division by zero gives zero: the program ends, and says where.
     Division,
+    /// The least integer divided by -1 is itself: the program ends, and says where, as for all signed overflow.
+    Overflow,
+    /// A vector shifted by its width or more is zero: the program ends, and says where, as for all such shifts.
+    Shift,
 }
 
 /// A machine to be taken for.

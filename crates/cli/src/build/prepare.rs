@@ -13,7 +13,7 @@ use cuferry_machine::gpu::{self, Gpus};
 use cuferry_machine::{compiler, toolkit as found};
 use cuferry_needs::NoteKind;
 use cuferry_toolchain::companion;
-use cuferry_toolchain::compiler::HostCompiler;
+use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::package::Role;
 use cuferry_toolchain::release_file::{self, ReleaseFile};
 use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
@@ -89,6 +89,11 @@ pub(crate) fn prepare<'a>(
         semantics: semantics(&args.policies.arm_semantics),
         ..Policy::new(HOST, toolkit.release)
     };
+    if policy.semantics.unsigned_wchar && compiler.family != Family::Clang {
+        notes.push(
+            "`wchar_t` keeps its sign where gcc compiles, which has no flag for it (CF1097)".to_owned(),
+        );
+    }
     let headers = headers(context, tree, args, &include, &mut policy, &mut notes)?;
     let exe = std::env::current_exe().map_err(|error| {
         let help = "the kernel must offer `/proc/self/exe`";
@@ -335,9 +340,12 @@ impl Gpu {
 fn semantics(meanings: &[Meaning]) -> Semantics {
     Semantics {
         unsigned_char: meanings.contains(&Meaning::Char),
+        unsigned_wchar: meanings.contains(&Meaning::Wchar),
         fused_multiply_add: meanings.contains(&Meaning::Fma),
-        checked_conversions: meanings.contains(&Meaning::Conversions),
+        conversions: meanings.contains(&Meaning::Conversions),
         checked_division: meanings.contains(&Meaning::Division),
+        checked_overflow: meanings.contains(&Meaning::Overflow),
+        checked_shifts: meanings.contains(&Meaning::Shift),
     }
 }
 

@@ -346,40 +346,86 @@ fn what_a_session_adds() {
     {
         check_with(&headers, kept, kept.split_once(' ').unwrap().1, "");
     }
-    let semantics = Semantics {
-        unsigned_char: true,
-        fused_multiply_add: true,
-        checked_conversions: true,
-        checked_division: true,
+}
+
+#[test]
+fn arms_meaning_is_added_where_a_flag_has_it() {
+    let meaning = |set: fn(&mut Semantics)| {
+        let mut semantics = Semantics::default();
+        set(&mut semantics);
+        Policy { semantics, ..policy() }
     };
-    let arm = Policy { semantics, ..policy() };
-    let checks = "-fsanitize=float-cast-overflow -fsanitize=integer-divide-by-zero";
+    let flags = meaning(|semantics| {
+        semantics.unsigned_char = true;
+        semantics.unsigned_wchar = true;
+        semantics.fused_multiply_add = true;
+    });
+    let fused = "-march=x86-64-v3 -ffp-contract=fast";
+    check_with(&flags, "gcc -c a.c", &format!("-funsigned-char {fused} -c a.c"), "CF2027 CF2028 CF2028");
+    let strict = "gcc -std=c99 -march=core2 -c a.c";
+    check_with(&flags, strict, "-funsigned-char -mfma -std=c99 -march=core2 -c a.c", "CF2027 CF2028");
+    let tuned = "gcc -mtune=znver2 -c a.c";
+    let sums = "--param=avoid-fma-max-bits=0 -mtune=znver2";
     check_with(
-        &arm,
-        "gcc -c a.c",
-        &format!("-funsigned-char -march=x86-64-v3 -ffp-contract=fast {checks} -c a.c"),
-        "CF2027 CF2028 CF2028 CF2029 CF2029",
+        &flags,
+        tuned,
+        &format!("-funsigned-char {fused} {sums} -c a.c"),
+        "CF2027 CF2028 CF2028 CF2028",
     );
+    let wide = "-Xclang -fwchar-type=int -Xclang -fno-signed-wchar";
     check_with(
-        &arm,
-        "gcc -std=c99 -march=core2 -c a.c",
-        &format!("-funsigned-char -mfma {checks} -std=c99 -march=core2 -c a.c"),
-        "CF2027 CF2028 CF2029 CF2029",
-    );
-    check_with(
-        &arm,
+        &flags,
         "clang -march=native -c a.c",
-        &format!("-funsigned-char {checks} -march=native -c a.c"),
-        "CF2027 CF2029 CF2029",
+        &format!("-funsigned-char {wide} -march=native -c a.c"),
+        "CF2027 CF2038",
     );
-    check_with(&arm, "g++ a.o", &format!("{checks} a.o"), "CF2029 CF2029");
+    check_with(&flags, "g++ a.o", "a.o", "");
     check_with(
-        &arm,
+        &flags,
         "nvcc -c a.cu",
         "-Xcompiler -funsigned-char -Xcudafe --unsigned_chars -Xcompiler -march=x86-64-v3 -Xcompiler -ffp-contract=fast \
-         -Xcompiler -fsanitize=float-cast-overflow -Xcompiler -fsanitize=integer-divide-by-zero -c a.cu",
-        "CF2027 CF2027 CF2028 CF2028 CF2029 CF2029",
+         -c a.cu",
+        "CF2027 CF2027 CF2028 CF2028",
     );
+    let wide = "-Xcompiler -Xclang,-fwchar-type=int,-Xclang,-fno-signed-wchar -Xcudafe --unsigned_wchar_t";
+    check_with(
+        &flags,
+        "nvcc --compiler-bindir=/opt/bin/clang++-14 -c a.cu",
+        &format!(
+            "-Xcompiler -funsigned-char -Xcudafe --unsigned_chars {wide} -Xcompiler -march=x86-64-v3 \
+             --compiler-bindir=/opt/bin/clang++-14 -c a.cu"
+        ),
+        "CF2027 CF2027 CF2038 CF2038 CF2028",
+    );
+}
+
+#[test]
+fn checks_are_added_where_no_flag_has_arms_meaning() {
+    let check = |name: &str| format!("-fsanitize={name} -fno-sanitize-recover={name}");
+    let list = |name: &str| format!("-Xcompiler -fsanitize={name},-fno-sanitize-recover={name}");
+    let semantics = Semantics { conversions: true, checked_division: true, ..Semantics::default() };
+    let checked = Policy { semantics, ..policy() };
+    let (cast, zero) = ("float-cast-overflow", "integer-divide-by-zero");
+    let both = format!("{} {}", check(cast), check(zero));
+    check_with(&checked, "gcc -c a.c", &format!("{both} -c a.c"), "CF2029 CF2029");
+    check_with(&checked, "g++ a.o", &format!("{both} a.o"), "CF2029 CF2029");
+    check_with(&checked, "gcc -c a.S", "-c a.S", "");
+    let both = format!("{} {}", list(cast), list(zero));
+    check_with(&checked, "nvcc -c a.cu", &format!("{both} -c a.cu"), "CF2029 CF2029");
+    let saturating = "-fno-strict-float-cast-overflow";
+    check_with(&checked, "clang -c a.c", &format!("{saturating} {} -c a.c", check(zero)), "CF2037 CF2029");
+    check_with(&checked, "clang++ a.o", &format!("{} a.o", check(zero)), "CF2029");
+    let by_policy = Policy { ccbin: Some("/usr/bin/clang++".into()), ..checked };
+    check_with(
+        &by_policy,
+        "nvcc -c a.cu",
+        &format!("-ccbin /usr/bin/clang++ -Xcompiler {saturating} {} -c a.cu", list(zero)),
+        "CF2023 CF2037 CF2029",
+    );
+    let semantics = Semantics { checked_overflow: true, checked_shifts: true, ..Semantics::default() };
+    let others = Policy { semantics, ..policy() };
+    let both = format!("{} {}", check("signed-integer-overflow"), check("shift-exponent"));
+    check_with(&others, "cc -c a.c", &format!("{both} -c a.c"), "CF2029 CF2029");
 }
 
 #[test]

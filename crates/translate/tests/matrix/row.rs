@@ -82,8 +82,11 @@ pub(crate) struct PolicyRow {
     defines: Vec<String>,
     unsigned_char: bool,
     fused_multiply_add: bool,
-    checked_conversions: bool,
+    unsigned_wchar: bool,
+    conversions: bool,
     checked_division: bool,
+    checked_overflow: bool,
+    checked_shifts: bool,
 }
 
 impl Matrix {
@@ -132,8 +135,11 @@ impl PolicyRow {
             semantics: Semantics {
                 unsigned_char: self.unsigned_char,
                 fused_multiply_add: self.fused_multiply_add,
-                checked_conversions: self.checked_conversions,
+                unsigned_wchar: self.unsigned_wchar,
+                conversions: self.conversions,
                 checked_division: self.checked_division,
+                checked_overflow: self.checked_overflow,
+                checked_shifts: self.checked_shifts,
             },
         }
     }

@@ -29,6 +29,36 @@ const SOURCES: &[(&str, &str, &str)] = &[
     ),
     ("fma", "c", "float f(float a, float b, float c) { return a * b + c; }\n"),
     ("wrong", "c", "volatile double large = 1e20;\nint main(void) { return (int)large == 1; }\n"),
+    (
+        "whole-c",
+        "c",
+        "#include <stdio.h>\nvolatile double large = 1e20, none;\n\
+         int main(void) { printf(\"%d %d %u\\n\", (int)large, (int)(none / none), (unsigned)-large); }\n",
+    ),
+    (
+        "whole-cu",
+        "cu",
+        "#include <cstdio>\nvolatile double large = 1e20, none;\n\
+         int main() { printf(\"%d %d %u\\n\", (int)large, (int)(none / none), (unsigned)-large); }\n",
+    ),
+    ("by-zero", "c", "volatile int zero;\nint main(void) { return 1 / zero; }\n"),
+    ("by-zero-cu", "cu", "volatile int zero;\nint main() { return 1 / zero; }\n"),
+    (
+        "beyond",
+        "c",
+        "volatile int most = 0x7fffffff, width = 32;\n\
+         int main(int count, char **words) { return count > 1 ? most + 1 : 1 << width; }\n",
+    ),
+    (
+        "wchar",
+        "cc",
+        "static_assert(static_cast<wchar_t>(-1) > 0, \"wchar_t has a sign\");\nint main() { return 0; }\n",
+    ),
+    (
+        "wchar-cu",
+        "cu",
+        "__global__ void k(const wchar_t *p, long *q) { *q = *p; }\nint main() { return 0; }\n",
+    ),
     ("wrong-cu", "cu", "volatile double large = 1e20;\nint main() { return (int)large == 1; }\n"),
     (
         "makefile",
