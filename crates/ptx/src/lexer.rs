@@ -123,11 +123,11 @@ impl<'text> Lexer<'text> {
                     let rest = &bytes[start + 2..];
                     let length = memmem::find(rest, b"*/");
                     let comment = &rest[..length.unwrap_or(rest.len())];
-                    self.line += count_lines(comment);
                     self.position = length.map_or(bytes.len(), |length| start + length + 4);
                     if length.is_none() {
                         return Err(start);
                     }
+                    self.line += count_lines(comment);
                 }
                 _ => return Ok(()),
             }
@@ -136,7 +136,7 @@ impl<'text> Lexer<'text> {
 
     fn kind(&mut self) -> Kind {
         let byte = self.byte(0);
-        if is(byte, START) {
+        if is(byte, START) && (byte != b'%' || is(self.byte(1), WORD)) {
             self.position += 1;
             self.skip_word();
             return Kind::Word;
@@ -147,13 +147,17 @@ impl<'text> Lexer<'text> {
         }
         match byte {
             b'.' if is(self.byte(1), WORD) => {
+                if is(self.byte(1), DIGIT) {
+                    self.skip_number();
+                    return Kind::Number;
+                }
                 self.skip_dots(false);
                 Kind::Dot
             }
             b'"' => self.string(),
             0 if self.position >= self.text.len() => Kind::End,
-            b',' | b';' | b'{' | b'}' | b'[' | b']' | b'(' | b')' | b'+' | b'-' | b'*' | b'/' | b'~'
-            | b'^' | b'?' | b':' | b'@' => self.punct(),
+            b',' | b';' | b'{' | b'}' | b'[' | b']' | b'(' | b')' | b'+' | b'-' | b'*' | b'/' | b'%'
+            | b'~' | b'^' | b'?' | b':' | b'@' => self.punct(),
             b'<' | b'>' | b'=' | b'!' | b'&' | b'|' => {
                 let second = self.byte(1);
                 let twin = second == byte && matches!(byte, b'<' | b'>' | b'=' | b'&' | b'|');

@@ -1,4 +1,4 @@
-//! PTX text to a syntax tree with positions. Everything that nvcc 11.8 to 13.5 writes, and what people write by hand.
+//! PTX text to a syntax tree with positions, and back. Everything that nvcc 11.8 to 13.5 writes, and what people write by hand.
 //!
 //! [`parse`] never gives up: what it can't read is an [`Unknown`] in the tree, and an error in the list. An instruction that
 //! nobody knows is an [`Instruction`] like another, with no [`Mnemonic`]. The tree says what the text says, and no more:
@@ -24,6 +24,7 @@ mod number;
 mod opcode;
 mod operand;
 mod parse;
+mod print;
 mod section;
 mod span;
 mod tree;

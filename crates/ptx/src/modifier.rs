@@ -52,26 +52,26 @@ words! {
     pub enum Word {
         // how to compute
         Approx = "approx", Full = "full", Ftz = "ftz", NoFtz = "noftz", Sat = "sat", Satfinite = "satfinite", Relu = "relu",
-        NaN = "NaN", XorsignAbs = "xorsign", Abs = "abs", MaxAbs = "maxabs", Finite = "finite", Infinite = "infinite", Number = "number",
+        NaN = "NaN", Xorsign = "xorsign", Abs = "abs", MaxAbs = "maxabs", Finite = "finite", Infinite = "infinite", Number = "number",
         NotANumber = "notanumber", Normal = "normal", Subnormal = "subnormal", Cc = "cc", Wide = "wide", Lo = "lo", Hi = "hi",
         Clamp = "clamp", Wrap = "wrap", ShiftAmt = "shiftamt", Oob = "oob", Safeadd = "safeadd", Scaled = "scaled",
         F4e = "f4e", B4e = "b4e", Rc8 = "rc8", Ecl = "ecl", Ecr = "ecr", Rc16 = "rc16",
-        Shr7 = "shr7", Shr15 = "shr15", Po = "po", AccF32 = "acc::f32",
+        L = "l", Shr7 = "shr7", Shr15 = "shr15", Po = "po", AccF32 = "acc::f32",
         // operations
         Add = "add", Sub = "sub", Min = "min", Max = "max", And = "and", Or = "or", Xor = "xor", Inc = "inc", Dec = "dec",
         Exch = "exch", Cas = "cas", Popc = "popc", Load = "load", Store = "store", Mma = "mma", Cvt = "cvt", To = "to",
         // control and warps
         Uni = "uni", Sync = "sync", Aligned = "aligned", Arrive = "arrive", Wait = "wait", Red = "red", Warp = "warp",
         All = "all", Any = "any", Ballot = "ballot", Up = "up", Down = "down", Bfly = "bfly", Idx = "idx", Noinc = "noinc",
-        ConvergeAll = "converge", Launch = "launch", LaunchDependents = "launch_dependents", Entry = "entry",
+        LaunchDependents = "launch_dependents", Entry = "entry",
         // memory
         Async = "async", Bulk = "bulk", Tensor = "tensor", CommitGroup = "commit_group", WaitGroup = "wait_group",
         WaitAll = "wait_all", BulkGroup = "bulk_group", Read = "read", Group = "group", Prefetch = "prefetch", Reduce = "reduce",
         Mbarrier = "mbarrier", Init = "init", Inval = "inval", ExpectTx = "expect_tx", CompleteTx = "complete_tx",
         ArriveDrop = "arrive_drop", TestWait = "test_wait", TryWait = "try_wait", PendingCount = "pending_count",
-        NoComplete = "noComplete", Parity = "parity", Unified = "unified", Level = "level", Proxy = "proxy",
+        NoComplete = "noComplete", Parity = "parity", Unified = "unified", Gl = "gl", Level = "level", Proxy = "proxy",
         Alias = "alias", Generic = "generic", Tensormap = "tensormap", TensormapGeneric = "tensormap::generic",
-        AsyncGeneric = "async::generic", AsyncGlobal = "async.global", ProxyReadonly = "proxy::readonly",
+        AsyncGeneric = "async::generic", ProxyReadonly = "proxy::readonly",
         MbarrierInit = "mbarrier_init", SyncRestrict = "sync_restrict",
         SyncRestrictCta = "sync_restrict::shared::cta", SyncRestrictCluster = "sync_restrict::shared::cluster",
         OpRestrict = "op_restrict", Replace = "replace", CpMask = "cp_mask", IgnoreOob = "ignore_oob",
@@ -102,7 +102,21 @@ words! {
         RelinquishAllocPermit = "relinquish_alloc_permit", Ld = "ld", WaitLd = "wait::ld", WaitSt = "wait::st",
         Commit = "commit", Shift = "shift", Ws = "ws", Pack16b = "pack::16b", Unpack16b = "unpack::16b",
         FenceBefore = "fence::before_thread_sync", FenceAfter = "fence::after_thread_sync",
+        CollectorAFill = "collector::a::fill", CollectorAUse = "collector::a::use",
+        CollectorALastuse = "collector::a::lastuse", CollectorADiscard = "collector::a::discard",
+        CollectorB0Fill = "collector::b0::fill", CollectorB0Use = "collector::b0::use",
+        CollectorB0Lastuse = "collector::b0::lastuse", CollectorB0Discard = "collector::b0::discard",
+        CollectorB1Fill = "collector::b1::fill", CollectorB1Use = "collector::b1::use",
+        CollectorB1Lastuse = "collector::b1::lastuse", CollectorB1Discard = "collector::b1::discard",
+        CollectorB2Fill = "collector::b2::fill", CollectorB2Use = "collector::b2::use",
+        CollectorB2Lastuse = "collector::b2::lastuse", CollectorB2Discard = "collector::b2::discard",
+        CollectorB3Fill = "collector::b3::fill", CollectorB3Use = "collector::b3::use",
+        CollectorB3Lastuse = "collector::b3::lastuse", CollectorB3Discard = "collector::b3::discard",
+        B16x64 = "16x64b", B16x128 = "16x128b", B16x256 = "16x256b", B32x32 = "32x32b", B16x32x2 = "16x32bx2",
+        B4x256 = "4x256b", B128x256 = "128x256b", B128x128 = "128x128b", B64x128 = "64x128b", B32x128 = "32x128b",
+        Warpx4 = "warpx4", Warpx2Even = "warpx2::02_13", Warpx2Halves = "warpx2::01_23", Spcompress = "spcompress",
         // textures and surfaces
+        P = "p",
         Base = "base", Grad = "grad", R = "r", G = "g", Trap = "trap", Zero = "zero",
         Width = "width", Height = "height", Depth = "depth", NumMipmapLevels = "num_mipmap_levels",
         NumSamples = "num_samples", ChannelDataType = "channel_data_type", ChannelOrder = "channel_order",
@@ -110,7 +124,7 @@ words! {
         AddrMode0 = "addr_mode_0", AddrMode1 = "addr_mode_1", AddrMode2 = "addr_mode_2",
         ForceUnnormalizedCoords = "force_unnormalized_coords", MemoryLayout = "memory_layout",
         // registers
-        SyncAligned = "sync.aligned", Mode = "mode",
+        Mode = "mode", Pack = "pack", Mask = "mask",
     }
 }
 

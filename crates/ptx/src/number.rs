@@ -54,7 +54,7 @@ fn accumulate(digits: &[u8], radix: u32) -> Option<u64> {
 
 fn integer(bytes: &[u8]) -> Option<Immediate> {
     let (digits, unsigned) = match bytes {
-        [digits @ .., b'U' | b'u'] => (digits, true),
+        [digits @ .., b'U'] => (digits, true),
         digits => (digits, false),
     };
     let value = match digits {

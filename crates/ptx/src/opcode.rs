@@ -52,7 +52,7 @@ pub struct Opcode<'text> {
 impl<'text> Opcode<'text> {
     /// Takes the text of an opcode apart. White space before a dot is allowed, as ptxas allows it.
     pub fn parse(text: &'text str) -> Self {
-        let mut words = text.split('.').map(str::trim_ascii);
+        let mut words = text.split('.').map(uncommented);
         let mnemonic = words.next().and_then(Mnemonic::parse);
         let compares = mnemonic.is_some_and(Mnemonic::compares);
         Self { text, mnemonic, modifiers: words.map(|word| Modifier::parse(word, compares)).collect() }
@@ -114,4 +114,18 @@ impl<'text> Opcode<'text> {
     fn find<T>(&self, pick: impl Fn(Modifier<'text>) -> Option<T>) -> Option<T> {
         self.modifiers.iter().copied().find_map(pick)
     }
+}
+
+/// A word without the comments and the white space around it.
+fn uncommented(mut word: &str) -> &str {
+    loop {
+        word = word.trim_ascii();
+        let rest = match word.as_bytes() {
+            [b'/', b'*', ..] => word.split_once("*/"),
+            [b'/', b'/', ..] => word.split_once('\n'),
+            _ => break,
+        };
+        word = rest.map_or("", |(_, rest)| rest);
+    }
+    word.find(['/', ' ', '\t', '\n', '\r', '\x0b', '\x0c']).map_or(word, |end| &word[..end])
 }

@@ -12,14 +12,19 @@ pub enum Operand<'text> {
         /// What follows the dot.
         part: &'text str,
     },
-    /// `table+8`, `table[2]`: an address that is not followed. An index counts elements, an offset bytes.
+    /// `table+8`: an address that is not followed.
     Offset {
         /// The variable.
         name: &'text str,
-        /// In bytes, or in elements in brackets.
+        /// In bytes.
         offset: i64,
-        /// Whether it stands in brackets.
-        index: bool,
+    },
+    /// `table[2]`, `table[%r1]`: an element of an array. As an address it counts elements, not bytes.
+    Element {
+        /// The array.
+        name: &'text str,
+        /// A number or a register.
+        index: Box<Self>,
     },
     /// A number.
     Immediate(Immediate),

@@ -126,12 +126,24 @@ impl<'text> Parser<'text> {
             .ok_or_else(|| self.error_at(span, ParseErrorKind::OutOfRange { expected: "an integer" }))
     }
 
-    /// A constant expression that fits 32 bits.
-    fn expect_u32(&mut self) -> Result<u32> {
+    /// An integer, and no expression: what follows belongs to something else.
+    fn plain_u64(&mut self) -> Result<u64> {
+        if self.token.kind == Kind::Word && self.text() == "WARP_SZ" {
+            return self.expect_integer();
+        }
+        if self.token.kind != Kind::Number {
+            return Err(self.expected("a number"));
+        }
         let token = self.token;
-        let value = self.expect_integer()?;
-        u32::try_from(value)
-            .map_err(|_| self.error_at(token, ParseErrorKind::OutOfRange { expected: "0 to 4294967295" }))
+        let value = self.literal()?.integer();
+        value.ok_or_else(|| self.error_at(token, ParseErrorKind::OutOfRange { expected: "an integer" }))
+    }
+
+    /// The same, of 32 bits.
+    fn plain_u32(&mut self) -> Result<u32> {
+        let token = self.token;
+        let value = u32::try_from(self.plain_u64()?);
+        value.map_err(|_| self.error_at(token, ParseErrorKind::OutOfRange { expected: "0 to 4294967295" }))
     }
 
     /// A constant expression, as a signed number of bytes.

@@ -41,8 +41,6 @@ pub enum Item<'text> {
     Section(Section<'text>),
     /// `.pragma`.
     Pragma(Vec<&'text str>),
-    /// A label outside of functions.
-    Label(&'text str),
     /// A directive that this crate doesn't know, or couldn't read.
     Unknown(Unknown<'text>),
 }
@@ -50,7 +48,7 @@ pub enum Item<'text> {
 /// Text that could not be read: an error names it. Whatever holds it is not to be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unknown<'text> {
-    /// As written, without what ends it.
+    /// As written, with its `;`.
     pub text: &'text str,
     /// Where it stands.
     pub span: Span,

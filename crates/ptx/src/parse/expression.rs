@@ -82,6 +82,9 @@ impl Parser<'_> {
                 }
                 Kind::Punct(sign @ (b'-' | b'+' | b'~' | b'!')) => {
                     parser.bump();
+                    if parser.token.kind == Kind::Number && parser.exact_float() {
+                        return Err(parser.expected("a number that may have a sign"));
+                    }
                     let value = parser.unary()?;
                     negate(sign, value)
                         .map_err(|reason| parser.error_at(token, ParseErrorKind::BadExpression { reason }))
@@ -89,6 +92,11 @@ impl Parser<'_> {
                 _ => Err(parser.expected("a number")),
             }
         })
+    }
+
+    /// Whether the number gives the bits of an `f32`: ptxas lets it have no sign.
+    fn exact_float(&self) -> bool {
+        matches!(self.text().as_bytes(), [b'0', b'f' | b'F', ..])
     }
 
     /// `.s64)` or `.u64)`, and what is cast.

@@ -56,7 +56,7 @@ impl<'text> Parser<'text> {
         let name = &self.text()[1..];
         if name == "pragma" {
             let pragmas = self.pragma_strings()?;
-            self.take(b';');
+            self.expect(b';', "`;`")?;
             return Ok(Directive::Pragma(pragmas));
         }
         self.bump();
@@ -64,10 +64,10 @@ impl<'text> Parser<'text> {
             "maxntid" => Directive::Maxntid(self.triple()?),
             "reqntid" => Directive::Reqntid(self.triple()?),
             "reqnctapercluster" => Directive::Reqnctapercluster(self.triple()?),
-            "minnctapersm" => Directive::Minnctapersm(self.expect_u32()?),
-            "maxnctapersm" => Directive::Maxnctapersm(self.expect_u32()?),
-            "maxnreg" => Directive::Maxnreg(self.expect_u32()?),
-            "maxclusterrank" => Directive::Maxclusterrank(self.expect_u32()?),
+            "minnctapersm" => Directive::Minnctapersm(self.plain_u32()?),
+            "maxnctapersm" => Directive::Maxnctapersm(self.plain_u32()?),
+            "maxnreg" => Directive::Maxnreg(self.plain_u32()?),
+            "maxclusterrank" => Directive::Maxclusterrank(self.plain_u32()?),
             "explicitcluster" => Directive::Explicitcluster,
             "blocksareclusters" => Directive::Blocksareclusters,
             "noreturn" => Directive::Noreturn,
@@ -77,12 +77,12 @@ impl<'text> Parser<'text> {
 
     /// One to three numbers; those left out are 1.
     fn triple(&mut self) -> Result<[u32; 3]> {
-        let mut triple = [self.expect_u32()?, 1, 1];
+        let mut triple = [self.plain_u32()?, 1, 1];
         for value in &mut triple[1..] {
             if !self.take(b',') {
                 break;
             }
-            *value = self.expect_u32()?;
+            *value = self.plain_u32()?;
         }
         Ok(triple)
     }

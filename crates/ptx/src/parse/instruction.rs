@@ -1,10 +1,14 @@
 //! Instructions (9.7), known or not: a guard, an opcode, operands.
 
 use super::{Parser, Result};
+use crate::error::ParseErrorKind;
 use crate::lexer::Kind;
 use crate::opcode::Mnemonic;
+use crate::operand::Operand;
 use crate::span::Span;
 use crate::tree::{Guard, Instruction, LocId};
+
+type Read<'text> = fn(&mut Parser<'text>) -> Result<Operand<'text>>;
 
 impl<'text> Parser<'text> {
     /// An instruction and its `;`.
@@ -14,22 +18,34 @@ impl<'text> Parser<'text> {
         if self.token.kind != Kind::Word {
             return Err(self.expected("an instruction"));
         }
+        let named = self.token;
         let end = self.lexer.extend_opcode();
         let text = self.slice(Span::new(self.token.span.start, end));
         self.bump();
         let opcode = self.opcode(text);
-        let call = opcode.mnemonic == Some(Mnemonic::Call);
-        let mut operands = Vec::new();
-        if !self.at(b';') {
-            operands.reserve(4);
-            operands.push(self.operand(call)?);
-            while self.take(b',') {
-                operands.push(self.operand(call)?);
-            }
-        }
+        let operands = match opcode.mnemonic {
+            _ if self.at(b';') => Vec::new(),
+            Some(Mnemonic::Call) => self.operands(Self::call_operand, Self::call_operand)?,
+            _ => self.operands(Self::first_operand, Self::operand)?,
+        };
         let span = Span::new(start, self.end);
         self.expect(b';', "`,` or `;`")?;
-        Ok(Instruction { guard, opcode, operands, span, line, loc })
+        let instruction = Instruction { guard, opcode, operands, span, line, loc };
+        if instruction.opcode.mnemonic == Some(Mnemonic::Call) && instruction.call().is_none() {
+            let expected = "`call (returned), function, (passed), prototype`";
+            return Err(self
+                .error_at(named, ParseErrorKind::Expected { expected, found: "another order".to_owned() }));
+        }
+        Ok(instruction)
+    }
+
+    fn operands(&mut self, first: Read<'text>, more: Read<'text>) -> Result<Vec<Operand<'text>>> {
+        let mut operands = Vec::with_capacity(4);
+        operands.push(first(self)?);
+        while self.take(b',') {
+            operands.push(more(self)?);
+        }
+        Ok(operands)
     }
 
     fn guard(&mut self) -> Result<Guard<'text>> {

@@ -11,6 +11,10 @@ impl<'text> Parser<'text> {
     /// The whole text.
     pub(super) fn module(&mut self) -> Module<'text> {
         let mut module = Module::default();
+        if self.token.kind != Kind::Dot || self.text() != ".version" {
+            let error = self.expected("`.version`");
+            self.report(error);
+        }
         while self.token.kind != Kind::End {
             let token = self.token;
             if let Err(error) = self.item(&mut module) {
@@ -30,18 +34,12 @@ impl<'text> Parser<'text> {
     fn item(&mut self, module: &mut Module<'text>) -> Result<()> {
         let first = self.token;
         match self.token.kind {
-            Kind::Punct(b';') => self.bump(),
-            Kind::Word if self.lexer.before_colon() => {
-                module.items.push(Item::Label(self.text()));
-                self.bump();
-                self.bump();
-            }
             Kind::Dot => match self.text() {
-                ".version" => {
+                ".version" if module.version.is_none() => {
                     self.bump();
                     module.version = Some(self.version()?);
                 }
-                ".target" => {
+                ".target" if module.target.is_empty() => {
                     self.bump();
                     module.target = self.target()?;
                 }
@@ -80,14 +78,11 @@ impl<'text> Parser<'text> {
     /// A function or variable.
     fn declared(&mut self, first: Token, module: &mut Module<'text>) -> Result<()> {
         let mut head = Head::default();
-        loop {
-            if let Some(linkage) = self.linkage() {
-                head.linkage = linkage;
-            } else if self.token.kind == Kind::Dot && self.text() == ".attribute" {
-                self.attribute(&mut head.attributes)?;
-            } else {
-                break;
-            }
+        if let Some(linkage) = self.linkage() {
+            head.linkage = linkage;
+        }
+        while self.token.kind == Kind::Dot && self.text() == ".attribute" {
+            self.attribute(&mut head.attributes)?;
         }
         if self.token.kind == Kind::Dot && matches!(self.text(), ".entry" | ".func") {
             let function = self.function(first, head.linkage, head.attributes)?;
@@ -123,9 +118,9 @@ impl<'text> Parser<'text> {
         let name = self.expect_string()?;
         let mut stamp = None;
         if self.take(b',') {
-            let time = self.expect_integer()?;
+            let time = self.plain_u64()?;
             self.expect(b',', "`,`")?;
-            stamp = Some((time, self.expect_integer()?));
+            stamp = Some((time, self.plain_u64()?));
         }
         Ok(File { index, name, stamp })
     }

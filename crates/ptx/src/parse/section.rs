@@ -46,7 +46,8 @@ impl<'text> Parser<'text> {
                 self.bump();
             }
             Kind::Dot => {
-                let Some(ty) = Type::parse(&self.text()[1..]) else {
+                let data = |ty: &Type| matches!(ty, Type::B8 | Type::B16 | Type::B32 | Type::B64);
+                let Some(ty) = Type::parse(&self.text()[1..]).filter(data) else {
                     let name = ParseErrorKind::shorten(self.text());
                     return Err(self.error(ParseErrorKind::UnknownDirective { name }));
                 };
@@ -56,7 +57,6 @@ impl<'text> Parser<'text> {
                     push(Entry::Value(ty, self.section_value()?));
                 }
             }
-            Kind::Punct(b';') => self.bump(),
             _ => return Err(self.expected("a label or a type")),
         }
         Ok(())
@@ -72,7 +72,6 @@ impl<'text> Parser<'text> {
             self.bump();
             return Ok(Value::Difference(name, self.expect_word("a label")?));
         }
-        let offset = if self.at(b'+') || self.at(b'-') { self.expect_offset()? } else { 0 };
-        Ok(Value::Symbol(name, offset))
+        Ok(Value::Symbol(name, self.addend()?))
     }
 }

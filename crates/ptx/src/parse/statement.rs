@@ -28,7 +28,6 @@ impl<'text> Parser<'text> {
                     body.statements.push(Statement::Close);
                     depth -= 1;
                 }
-                Kind::Punct(b';') => self.bump(),
                 Kind::End => {
                     let error = self.error_at(open, ParseErrorKind::OpenBrace);
                     self.report(error);
@@ -145,16 +144,6 @@ impl<'text> Parser<'text> {
         Ok((self.plain_u32()?, self.plain_u32()?, self.plain_u32()?))
     }
 
-    /// A number with no operator: the next number belongs to something else.
-    pub(super) fn plain_u32(&mut self) -> Result<u32> {
-        if self.token.kind != Kind::Number {
-            return Err(self.expected("a number"));
-        }
-        let token = self.token;
-        let value = self.literal()?.integer().and_then(|value| u32::try_from(value).ok());
-        value.ok_or_else(|| self.error_at(token, ParseErrorKind::OutOfRange { expected: "0 to 4294967295" }))
-    }
-
     fn inlined(&mut self) -> Result<Inlined<'text>> {
         self.keyword("function_name", "`function_name`")?;
         let function = self.expect_word("a label")?;
@@ -182,8 +171,13 @@ impl<'text> Parser<'text> {
                 return Err(self.expected("a type"));
             }
             let text = &self.text()[1..];
-            if let Some(ty) = Type::parse(text) {
+            if let Some(ty) = declared_type(text) {
                 break ty;
+            }
+            if text == "align" {
+                self.bump();
+                self.plain_u32()?; // ptxas takes it; a register has no address
+                continue;
             }
             vector = Some(vector_width(text).ok_or_else(|| self.expected("a type"))?);
             self.bump();
@@ -209,6 +203,36 @@ impl<'text> Parser<'text> {
         self.expect(b'>', "`>`")?;
         Ok(Some(count))
     }
+}
+
+/// The type that registers and variables of this word have.
+pub(super) fn declared_type(text: &str) -> Option<Type> {
+    Type::parse(text).filter(|ty| {
+        matches!(
+            ty,
+            Type::Pred
+                | Type::F16
+                | Type::F16x2
+                | Type::F32
+                | Type::F64
+                | Type::Texref
+                | Type::Samplerref
+                | Type::Surfref
+                | Type::B8
+                | Type::B16
+                | Type::B32
+                | Type::B64
+                | Type::B128
+                | Type::U8
+                | Type::U16
+                | Type::U32
+                | Type::U64
+                | Type::S8
+                | Type::S16
+                | Type::S32
+                | Type::S64
+        )
+    })
 }
 
 pub(super) fn vector_width(text: &str) -> Option<u8> {

@@ -1,6 +1,6 @@
 //! Variables and parameters (5.4), and what they start with.
 
-use super::statement::{declared_space, vector_width};
+use super::statement::{declared_space, declared_type, vector_width};
 use super::{Parser, Result};
 use crate::error::ParseErrorKind;
 use crate::lexer::Kind;
@@ -27,7 +27,7 @@ impl<'text> Parser<'text> {
     pub(super) fn variables(&mut self, push: impl FnMut(Variable<'text>)) -> Result<()> {
         let start = self.token.span.start;
         let mut head = Head::default();
-        while let Some(linkage) = self.linkage() {
+        if let Some(linkage) = self.linkage() {
             head.linkage = linkage;
         }
         self.declaration(start, head, push)
@@ -90,7 +90,7 @@ impl<'text> Parser<'text> {
         let mut found = None;
         while self.token.kind == Kind::Dot {
             let word = &self.text()[1..];
-            if word == "align" {
+            if word == "align" && found.is_none() {
                 self.bump();
                 head.align = Some(self.plain_u32()?);
             } else if word == "attribute" {
@@ -105,10 +105,10 @@ impl<'text> Parser<'text> {
                     self.plain_u32()?; // `.const[2]`: banks, deprecated since PTX 2.2
                     self.expect(b']', "`]`")?;
                 }
-            } else if let Some(ty) = Type::parse(word).filter(|_| found.is_none()) {
+            } else if let (None, Some(ty)) = (found, declared_type(word)) {
                 self.bump();
                 found = Some(ty);
-            } else if let Some(width) = vector_width(word) {
+            } else if let (None, Some(width)) = (found, vector_width(word)) {
                 self.bump();
                 head.vector = Some(width);
             } else if found.is_none() && head.space.is_none() {
@@ -181,7 +181,7 @@ impl<'text> Parser<'text> {
         let count = self.row()?;
         let mut dimensions = Vec::new();
         while self.take(b'[') {
-            dimensions.push(if self.at(b']') { None } else { Some(self.expect_integer()?) });
+            dimensions.push(if self.at(b']') { None } else { Some(self.plain_u64()?) });
             self.expect(b']', "`]`")?;
         }
         let initial = if initial && self.take(b'=') { Some(self.initial()?) } else { None };
@@ -214,14 +214,15 @@ impl<'text> Parser<'text> {
     fn initial_list(&mut self) -> Result<Initial<'text>> {
         self.bump();
         let mut values = Vec::new();
+        if self.take(b'}') {
+            return Ok(Initial::List(values));
+        }
         loop {
+            values.push(self.initial()?);
             if self.take(b'}') {
                 return Ok(Initial::List(values));
             }
-            values.push(self.initial()?);
-            if !self.at(b'}') {
-                self.expect(b',', "`,` or `}`")?;
-            }
+            self.expect(b',', "`,` or `}`")?;
         }
     }
 
@@ -241,18 +242,11 @@ impl<'text> Parser<'text> {
     /// `name+8`, `generic(name)+8`
     fn symbol(&mut self, mask: Option<u64>) -> Result<Symbol<'text>> {
         let mut name = self.expect_word("a name")?;
-        let mut offset = 0i64;
         let generic = name == "generic" && self.take(b'(');
         if generic {
             name = self.expect_word("a name")?;
-            offset = self.addend()?;
             self.expect(b')', "`)`")?;
         }
-        offset = offset.wrapping_add(self.addend()?);
-        Ok(Symbol { name, generic, offset, mask })
-    }
-
-    fn addend(&mut self) -> Result<i64> {
-        if self.at(b'+') || self.at(b'-') { self.expect_offset() } else { Ok(0) }
+        Ok(Symbol { name, generic, offset: self.addend()?, mask })
     }
 }

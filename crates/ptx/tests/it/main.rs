@@ -1,3 +1,8 @@
 //! Tests of the parser as its users see it.
 
+mod hostile;
+mod lists;
 mod operands;
+mod places;
+mod real;
+mod round_trip;

@@ -21,7 +21,7 @@ fn instruction(text: &str) -> Instruction<'_> {
 
 #[track_caller]
 fn check(text: &str, expected: &[Operand<'_>]) {
-    let module = format!(".func f() {{ {text} }}");
+    let module = format!(".version 8.0 .target sm_90 .func f() {{ {text} }}");
     assert_eq!(instruction(&module).operands, expected, "{text}");
 }
 
@@ -47,8 +47,8 @@ fn names_and_numbers() {
     check("mov.f32 %f1, 1.5e-3;", &[Name("%f1"), Number(Immediate::F64(1.5e-3f64.to_bits()))]);
     check("mov.u32 %r1, WARP_SZ;", &[Name("%r1"), signed(32)]);
     check("mov.u32 %r1, (1 + 2) * 3 << 1;", &[Name("%r1"), signed(18)]);
-    check("mov.u64 %rd1, a+8;", &[Name("%rd1"), Operand::Offset { name: "a", offset: 8, index: false }]);
-    check("mov.u64 %rd1, a[2];", &[Name("%rd1"), Operand::Offset { name: "a", offset: 2, index: true }]);
+    check("mov.u64 %rd1, a+8;", &[Name("%rd1"), Operand::Offset { name: "a", offset: 8 }]);
+    check("mov.u64 %rd1, a[2];", &[Name("%rd1"), Operand::Element { name: "a", index: Box::new(signed(2)) }]);
 }
 
 #[test]
@@ -73,7 +73,8 @@ fn predicates() {
 
 #[test]
 fn calls() {
-    let module = ".func f() { @!%p1 call.uni (retval0), g, (param0, param1), prototype; }";
+    let module =
+        ".version 8.0 .target sm_90 .func f() { @!%p1 call.uni (retval0), g, (param0, param1), prototype; }";
     let call = instruction(module);
     assert_eq!(call.guard.map(|guard| (guard.register, guard.negated)), Some(("%p1", true)));
     let parts = call.call().expect("a call");
