@@ -13,6 +13,7 @@ pub mod host;
 pub mod kind;
 pub mod ptx;
 pub mod sections;
+pub mod symbols;
 pub mod tar;
 pub mod version;
 

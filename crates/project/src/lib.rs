@@ -2,6 +2,7 @@
 //!
 //! Text and file names in, values out: nothing here touches a disk.
 
+pub mod database;
 pub mod files;
 mod glob;
 pub mod infer;

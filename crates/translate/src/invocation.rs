@@ -155,7 +155,7 @@ impl Invocation {
     }
 
     /// What a compile makes of each source, as the end of its name.
-    fn result(&self) -> Option<&'static str> {
+    pub(crate) fn result(&self) -> Option<&'static str> {
         RESULTS.iter().find(|(role, _)| self.has(*role)).map(|(_, end)| *end)
     }
 
