@@ -4,7 +4,9 @@
 
 mod build;
 mod build_real;
+mod database;
 mod doctor;
+mod equal_objects;
 mod explain;
 mod gpu;
 mod host_compiler;
@@ -13,6 +15,7 @@ mod incremental;
 mod init;
 mod inspect;
 mod inspect_real;
+mod install;
 mod interrupt;
 mod manifest;
 mod network;
@@ -20,6 +23,7 @@ mod options;
 mod place;
 mod plan;
 mod project;
+mod read_only;
 mod real;
 mod report;
 mod scan;

@@ -36,7 +36,8 @@ pub(crate) enum Command {
         cuferry rebuild                              this folder, for the GPU that is here\n  \
         cuferry rebuild ~/robot --gpu sm_86,sm_90    for two GPUs that need not be here\n  \
         cuferry rebuild ~/robot --gpu all-major --image robot.tar && docker load -i robot.tar\n  \
-        cuferry rebuild ~/robot --host aarch64 --no-image    the same project for ARM")]
+        cuferry rebuild ~/robot --host aarch64 --no-image    the same project for ARM\n  \
+        cuferry rebuild ~/robot --compile-commands ~/robot/build/compile_commands.json")]
     Rebuild(Rebuild),
     /// Run a project's own Makefile, unedited: each compiler call is translated to x86_64, and recorded
     #[command(after_help = "Examples:\n  \
@@ -143,6 +144,11 @@ pub(crate) struct Selection {
     /// Fetch nothing
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Build what a compilation database says that another build compiled: for projects whose own build does not work here. It
+    /// says nothing of linking: the objects become one program, or a library where none has `main`; LDFLAGS and LDLIBS add to
+    /// the link
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compile_commands: Option<Utf8PathBuf>,
     /// Where finished programs and libraries go [default: DIR/target/cuferry/HOST]
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<Utf8PathBuf>,
@@ -158,8 +164,9 @@ pub(crate) struct Rebuild {
     /// Write no image
     #[arg(long)]
     pub(crate) no_image: bool,
-    /// The program that the image starts, where the project's own build makes several
-    #[arg(long, value_name = "NAME", conflicts_with = "no_image")]
+    /// The program that the image starts, where the project's own build makes several; with a compilation database the one that
+    /// is linked
+    #[arg(long, value_name = "NAME")]
     pub(crate) program: Option<String>,
     #[command(flatten)]
     pub(crate) policies: build::Policies,

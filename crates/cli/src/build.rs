@@ -1,38 +1,43 @@
 //! A project's own build, unedited, taken to x86_64: prepared, run with every compiler call translated, and judged by what it
 //! made.
 
+mod attempt;
 mod command;
+mod database;
+mod folder;
+mod gpu;
+mod headers;
 mod outcome;
 mod prepare;
-mod project;
+mod release;
 mod report;
 mod ship;
+mod step;
 mod tree;
+mod way;
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::os::fd::AsFd as _;
-use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cuferry_arch::{CudaRelease, Host};
+use cuferry_arch::CudaRelease;
+use cuferry_inspect::inventory::Form;
 use cuferry_needs::{Advice, diagnose};
-use cuferry_translate::{Change, translate_cmake_args, translate_make_args};
-use cuferry_wrap::{Build, Call, Namespace, NamespaceUse, Run, Starter};
 
+use self::attempt::{Attempt, attempt};
 pub(crate) use self::command::{of_cmake, of_make};
+use self::database::Compiles;
+pub(crate) use self::folder::{RESULTS, is_writable};
 use self::outcome::Outcome;
-use self::prepare::{Prepared, prepare, wrap_failure};
-pub(crate) use self::project::{Way, way};
+use self::prepare::{Prepared, prepare};
 use self::report::{Changes, Report};
+pub(crate) use self::step::Step;
 use self::tree::Tree;
+pub(crate) use self::way::{Layout, Way, way};
 use crate::args::Format;
-use crate::args::build::{ToolkitChoice, When, Wrapping};
+use crate::args::build::{ToolkitChoice, Wrapping};
 use crate::context::Context;
 use crate::failure::{Answer, Failure, Fault};
 use crate::image::Image;
-use crate::inspect::about;
 use crate::interrupt::Interrupts;
 use crate::words::print;
 
@@ -73,42 +78,22 @@ pub(crate) enum Work<'a> {
     Project(Way),
 }
 
-/// One command of a build.
-pub(crate) struct Step {
-    pub(crate) program: String,
-    pub(crate) args: Vec<String>,
-    pub(crate) folder: Utf8PathBuf,
-    pub(crate) environment: Vec<(String, String)>,
-    /// Whether the build is worth nothing without it.
-    pub(crate) needed: bool,
-    /// Whether it is run only where those before it made nothing.
-    pub(crate) in_need: bool,
-}
-
-impl Step {
-    /// A command that the build is worth nothing without.
-    fn new(program: &str, args: Vec<String>, folder: &Utf8Path) -> Self {
-        Self {
-            program: program.to_owned(),
-            args,
-            folder: folder.to_owned(),
-            environment: Vec::new(),
-            needed: true,
-            in_need: false,
+impl Work<'_> {
+    /// The compilation database that is the build.
+    fn database(&self) -> Option<&Compiles> {
+        match self {
+            Self::Project(Way::Database(compiles)) => Some(compiles),
+            _ => None,
         }
     }
-}
 
-/// What a build left behind.
-struct Attempt {
-    commands: Vec<String>,
-    changes: Vec<Change>,
-    calls: Vec<Call>,
-    /// What the step that failed said.
-    output: String,
-    code: u8,
-    notes: Vec<String>,
-    outcome: Option<Outcome>,
+    /// Names of compilers that no file of the project need mention.
+    fn compilers(&self) -> Vec<String> {
+        match self {
+            Self::Project(way) => way.compilers(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Runs the job, tells what was changed and made, and ends with the build's own exit code where it failed by itself.
@@ -117,8 +102,11 @@ pub(crate) fn carry_out(context: &Context, job: &Job<'_>) -> Result<Answer, Fail
     let mut wanted = job.wrapping.toolkit.and_then(ToolkitChoice::release);
     let mut tried: Vec<CudaRelease> = Vec::new();
     loop {
-        let prepared = prepare(context, &job.root, &tree, job.wrapping, wanted)?;
+        let prepared = prepare(context, job, &tree, wanted)?;
         report::heading(&prepared, &job.command);
+        if let (Some(compiles), true) = (job.work.database(), tried.is_empty()) {
+            compiles.notes.iter().for_each(|note| report::line("note", note));
+        }
         let attempt = attempt(context, job, &prepared, !tried.is_empty())?;
         let advice = if attempt.code == 0 { Vec::new() } else { advice(&prepared, &tree, &attempt) };
         tried.push(prepared.toolkit.release);
@@ -143,152 +131,6 @@ fn advice(prepared: &Prepared<'_>, tree: &Tree, attempt: &Attempt) -> Vec<Advice
     diagnose(attempt.output.as_bytes(), &tree.needs, &context)
 }
 
-fn attempt(
-    context: &Context,
-    job: &Job<'_>,
-    prepared: &Prepared<'_>,
-    again: bool,
-) -> Result<Attempt, Failure> {
-    let mut attempt = Attempt {
-        commands: Vec::new(),
-        changes: Vec::new(),
-        calls: Vec::new(),
-        output: String::new(),
-        code: 0,
-        notes: Vec::new(),
-        outcome: None,
-    };
-    let mut start = None;
-    for step in steps(job, prepared, again, &mut attempt.changes)? {
-        if step.in_need && attempt.outcome.as_ref().is_none_or(|outcome| !outcome.finished().is_empty()) {
-            continue;
-        }
-        attempt.commands.push(command_line(&step));
-        let run = run(context, job, prepared, &step, &mut attempt.changes)?;
-        let code = run.exit_code();
-        let start = *start.get_or_insert(run.started);
-        if run.torn > 0 {
-            attempt
-                .notes
-                .push(format!("{} calls could not be recorded: the list of changes is not whole", run.torn));
-        }
-        if let Namespace::Used { unserved, .. } = &run.namespace {
-            attempt.notes.extend(
-                unserved.iter().map(|other| format!("{} is not served: it {}", other.path, other.why)),
-            );
-        }
-        if code != 0 && step.needed {
-            attempt.output = run.output.text();
-            attempt.calls.extend(run.calls);
-            attempt.code = code;
-            break;
-        }
-        attempt.calls.extend(run.calls);
-        if code != 0 {
-            attempt.notes.push(format!("`{}` failed, and was not needed", command_line(&step)));
-        }
-        if job.makes && !job.wrapping.no_check {
-            attempt.outcome = Some(look(job, prepared, &attempt.calls, start));
-        }
-    }
-    Ok(attempt)
-}
-
-fn run(
-    context: &Context,
-    job: &Job<'_>,
-    prepared: &Prepared<'_>,
-    step: &Step,
-    changes: &mut Vec<Change>,
-) -> Result<Run, Failure> {
-    let starter = if step.program == "cmake" { Starter::CMake } else { Starter::Other };
-    let mut environment = prepared.session.environment(&context.variables, starter);
-    for change in std::mem::take(&mut environment.changes) {
-        if !changes.contains(&change) {
-            changes.push(change);
-        }
-    }
-    environment.variables.extend(step.environment.iter().map(|(name, value)| (name.into(), value.into())));
-    let args: Vec<OsString> = step.args.iter().map(OsString::from).collect();
-    let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
-    let run = prepared.session.run(&Build {
-        program: step.program.as_ref(),
-        args: &args,
-        folder: step.folder.as_ref(),
-        environment: &environment,
-        namespace: match job.wrapping.policies.namespace {
-            When::Auto => NamespaceUse::Auto,
-            When::Always => NamespaceUse::Always,
-            When::Never => NamespaceUse::Never,
-        },
-        // Where the report goes to standard output, the build's own words go beside it.
-        stdout: if job.format.is_some() { stderr.as_fd() } else { stdout.as_fd() },
-        stderr: stderr.as_fd(),
-        no_namespace: &|obstacle| {
-            report::line(
-                "note",
-                &format!("absolute paths cannot be served: {obstacle}; {}", obstacle.advice()),
-            );
-        },
-    });
-    run.map_err(wrap_failure)
-}
-
-fn command_line(step: &Step) -> String {
-    let words = std::iter::once(&step.program).chain(&step.args);
-    shell_words::join(words)
-}
-
-/// The commands, with their arguments translated.
-fn steps(
-    job: &Job<'_>,
-    prepared: &Prepared<'_>,
-    again: bool,
-    changes: &mut Vec<Change>,
-) -> Result<Vec<Step>, Failure> {
-    Ok(match &job.work {
-        Work::Make(args, folder) => {
-            let mut translated = translate_make_args(args, &prepared.policy);
-            changes.append(&mut translated.changes);
-            // What another toolkit compiled is not to be mixed in.
-            translated.args.extend(again.then(|| "--always-make".to_owned()));
-            vec![Step::new("make", translated.args, folder)]
-        }
-        Work::Cmake { args, folder, build, fresh } => {
-            project::check_cache(build, *fresh, prepared)?;
-            let mut translated = translate_cmake_args(args, &prepared.policy);
-            changes.append(&mut translated.changes);
-            vec![Step::new("cmake", translated.args, folder)]
-        }
-        Work::Command(words, folder) => match words.split_first() {
-            Some((program, args)) => vec![Step::new(program, args.to_vec(), folder)],
-            None => Vec::new(),
-        },
-        Work::Project(way) => project::steps(way, job, prepared, again)?,
-    })
-}
-
-/// What is there now: written by this build, named by its links, or made by an earlier one.
-fn look(job: &Job<'_>, prepared: &Prepared<'_>, calls: &[Call], start: SystemTime) -> Outcome {
-    let folders: BTreeSet<Utf8PathBuf> = job.results.iter().chain([&job.root]).cloned().collect();
-    let mut paths = outcome::written_since(&folders, start);
-    let outputs = calls.iter().flat_map(|call| &call.outputs);
-    let linked = outputs.filter_map(|path| Utf8PathBuf::from_path_buf(path.clone()).ok());
-    paths.extend(outcome::existing(linked));
-    let kept = prepared.session.folder().join("made.json");
-    let before: Vec<Utf8PathBuf> =
-        std::fs::read(&kept).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    paths.extend(outcome::existing(before.into_iter()));
-    let outcome = outcome::judge(&paths, Host::X86_64, about(&prepared.gpu.wanted));
-    let made: Vec<&Utf8Path> =
-        outcome.finished().into_iter().map(|artefact| artefact.path.as_path()).collect();
-    // Only what a later call with nothing to do is judged by: without it such a call is judged by nothing.
-    if let Ok(text) = serde_json::to_vec(&made) {
-        let _ = std::fs::write(&kept, text);
-    }
-    outcome
-}
-
 /// Tells, writes the image, and decides how the command ends.
 fn finish(
     context: &Context,
@@ -308,7 +150,7 @@ fn finish(
     if let Some(outcome) = attempt.outcome.as_ref().filter(|_| attempt.code == 0) {
         report::outcome(outcome, &job.root);
         if good {
-            image = write_image(context, job, prepared, outcome)?;
+            image = write_image(context, job, prepared, attempt, outcome)?;
         }
     }
     report::advice(advice);
@@ -347,20 +189,32 @@ fn not_usable(job: &Job<'_>, outcome: &Outcome, attempt: &Attempt) -> Failure {
     Failure::say(Fault::Project, "build::not_usable", message, help)
 }
 
+fn holds_program(outcome: &Outcome, folder: &Utf8Path) -> bool {
+    outcome
+        .artefacts
+        .iter()
+        .any(|artefact| artefact.form() == Form::Program && artefact.path.starts_with(folder))
+}
+
 fn write_image(
     context: &Context,
     job: &Job<'_>,
     prepared: &Prepared<'_>,
+    attempt: &Attempt,
     outcome: &Outcome,
 ) -> Result<Option<Image>, Failure> {
     let Some(path) = &job.wrapping.image else { return Ok(None) };
-    let staged = project::staged(prepared);
+    let staged = attempt.staged.as_deref().filter(|stage| holds_program(outcome, stage));
+    if let (Some(stage), None) = (&attempt.staged, staged) {
+        let linked = "no program is among what the build installs: the image is of what it linked";
+        report::line("note", &format!("{linked} ({stage})"));
+    }
     let shipment = ship::Shipment {
         name: job.root.file_name().unwrap_or("project"),
         path: context.absolute(path),
         program: job.wrapping.program.as_deref(),
         outcome,
-        staged: staged.as_deref(),
+        staged,
         toolkit: &prepared.toolkit,
         library_folders: &prepared.library_folders,
     };

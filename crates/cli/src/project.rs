@@ -6,6 +6,9 @@ use cuferry_project::infer::{self as inference, Inferred};
 use cuferry_project::{Project, manifest};
 use walkdir::WalkDir;
 
+use crate::args::Selection;
+use crate::build::{Way, way};
+use crate::context::Context;
 use crate::failure::{Failure, Fault};
 
 /// The manifest's file name.
@@ -37,6 +40,20 @@ pub(crate) fn folder(dir: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
     } else {
         Err(Failure::say(Fault::Usage, "project::folder", format!("`{dir}` is not a folder"), help))
     }
+}
+
+/// How the project builds itself, as far as it is to: what a manifest says goes before what its build files say, and what the
+/// user names before both.
+pub(crate) fn own_way(
+    context: &Context,
+    root: &Utf8Path,
+    selection: &Selection,
+) -> Result<Option<Way>, Failure> {
+    let database = selection.compile_commands.as_ref().map(|file| context.absolute(file));
+    if database.is_none() && root.join(MANIFEST).exists() {
+        return Ok(None);
+    }
+    way(root, database.as_deref())
 }
 
 /// Reads the project in `root`.

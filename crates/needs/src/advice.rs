@@ -219,8 +219,16 @@ fn strength(support: &[Reason]) -> i32 {
 impl ToolkitAdvice {
     /// The releases that fit best, equally well: of these the caller may take one that is here already.
     pub fn best(&self) -> &[Ranked] {
-        let equal = |ranked: &&Ranked| Some(ranked.rank) == self.order.first().map(|first| first.rank);
-        &self.order[..self.order.iter().take_while(equal).count()]
+        self.order.first().map_or(&[], |first| self.equals(first.release))
+    }
+
+    /// The releases that fit just as well as this one, itself among them.
+    pub fn equals(&self, release: CudaRelease) -> &[Ranked] {
+        let Some(at) = self.order.iter().position(|ranked| ranked.release == release) else { return &[] };
+        let equal = |ranked: &&Ranked| ranked.rank == self.order[at].rank;
+        let before = self.order[..at].iter().rev().take_while(equal).count();
+        let after = self.order[at..].iter().take_while(equal).count();
+        &self.order[at - before..at + after]
     }
 
     /// Why the best is the best, as a sentence without its full stop: `CUDA 11.8: 13.5 has no cudaBindTexture (a.cu:12)`.
@@ -307,6 +315,7 @@ mod tests {
         );
         let equals = read([("a.cu", "")]).toolkit(&["13.0", "13.5", "11.8"].map(release), &[]);
         assert_eq!(equals.best().len(), 3);
+        assert_eq!(equals.best(), equals.equals(equals.order[1].release));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum BuildKind {
         default: Option<String>,
         /// Every named target, in the file's order, without patterns.
         targets: Vec<String>,
+        /// How its `install` can be led into another folder; none: it has none, or says nothing of one.
+        staging: Option<Staging>,
     },
     /// `configure`, or `configure.ac` from which it is made.
     Autotools {
@@ -53,6 +55,15 @@ pub enum BuildKind {
     CompileCommands,
     /// No build file: sources alone.
     Sources,
+}
+
+/// How `make install` is led into another folder, as far as a makefile's text tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Staging {
+    /// By `DESTDIR`, which stands before every path (GNU Coding Standards, "DESTDIR").
+    Destdir,
+    /// By the variable of this name, below which everything goes: `PREFIX`.
+    Prefix(String),
 }
 
 impl BuildKind {

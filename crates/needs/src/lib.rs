@@ -18,7 +18,7 @@ mod read;
 mod tegra;
 
 pub use advice::{Ranked, Reason, ReasonKind, ToolkitAdvice};
-pub use build::{Build, BuildKind};
+pub use build::{Build, BuildKind, Staging};
 pub use diagnose::{Advice, Context, Remedy, Verdict, diagnose};
 pub use library::{CudaLibrary, libraries, library_of_cmake, library_of_header, library_of_link};
 pub use needs::{ArchAsked, Hint, HintKind, Needs, Tegra, Use, Used};

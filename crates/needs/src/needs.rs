@@ -152,6 +152,24 @@ impl<T> Used<T> {
 }
 
 impl Needs {
+    /// NVIDIA's shared libraries that the sources use, as `-l` names them, of those in `available`: nothing says which of a
+    /// family are meant, so that a linker is to be told to leave out what it does not need.
+    pub fn linked(&self, available: &[String]) -> Vec<String> {
+        let used = self.libraries.values().filter(|used| !used.is_arm_only()).map(|used| used.what);
+        let names = used.flat_map(|library| library.link.iter().chain(&library.link_shared));
+        let fits = |name: &str, pattern: &str| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == pattern,
+        };
+        let mut linked: Vec<String> = names
+            .flat_map(|pattern| available.iter().filter(move |name| fits(name, pattern)))
+            .cloned()
+            .collect();
+        linked.sort_unstable();
+        linked.dedup();
+        linked
+    }
+
     /// Whether the project itself has a header of this name, so that a compiler that misses it was given the wrong folder.
     pub fn has_header(&self, name: &str) -> bool {
         let path = Utf8Path::new(name);

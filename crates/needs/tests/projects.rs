@@ -29,7 +29,9 @@ clean:
 fn a_makefile_says_what_it_needs() {
     let needs =
         read([("Makefile", MAKEFILE), ("a.cu", "#include <cuda_runtime.h>\n"), ("README.md", "sm_99")]);
-    let BuildKind::Make { default, targets } = &needs.builds[0].kind else { panic!("{:?}", needs.builds) };
+    let BuildKind::Make { default, targets, .. } = &needs.builds[0].kind else {
+        panic!("{:?}", needs.builds)
+    };
     assert_eq!((default.as_deref(), targets.len()), (Some("all"), 4));
     let archs: Vec<_> =
         needs.archs.iter().map(|asked| (asked.arch.number(), asked.is_virtual, asked.place.line)).collect();

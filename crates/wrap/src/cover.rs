@@ -211,7 +211,7 @@ fn mount_points(table: &str, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
 }
 
 /// Blanks, tabs, line ends and backslashes stand as `\040` and so on.
-fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {

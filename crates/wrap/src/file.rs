@@ -37,6 +37,9 @@ pub(crate) struct SessionFile {
     pub(crate) under: Vec<Utf8PathBuf>,
     /// Files at absolute paths: path to the file in the session.
     pub(crate) files: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
+    /// Where alone a run may write; none: wherever its user may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) writable: Option<Vec<Utf8PathBuf>>,
     /// Where calls are recorded that name no run: the folder of the run that started last.
     pub(crate) run: Option<Utf8PathBuf>,
 }
@@ -66,6 +69,7 @@ impl SessionFile {
             places,
             under: Vec::new(),
             files: BTreeMap::new(),
+            writable: None,
             run: None,
         }
     }

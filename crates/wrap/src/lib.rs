@@ -32,6 +32,7 @@
 //!     namespace: NamespaceUse::Auto,
 //!     stdout: std::io::stdout().as_fd(),
 //!     stderr: std::io::stderr().as_fd(),
+//!     writable: None,
 //!     no_namespace: &|obstacle| eprintln!("{obstacle}: {}", obstacle.advice()),
 //! })?;
 //! assert!(run.status.success() && run.calls.iter().any(|call| !call.changes.is_empty()));
@@ -41,6 +42,7 @@
 
 mod answer;
 mod call;
+mod confine;
 mod cover;
 mod environment;
 mod error;

@@ -17,6 +17,7 @@ use rustix::process::{getegid, geteuid};
 use rustix::thread::UnshareFlags;
 use serde::{Deserialize, Serialize};
 
+use crate::confine::confine;
 use crate::cover::{self, Unserved};
 use crate::file::SessionFile;
 use crate::obstacle::{Obstacle, Step};
@@ -100,6 +101,9 @@ fn set_up(folder: &Utf8Path, run: &Utf8Path) -> Result<Report, Obstacle> {
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .map_err(|error| Obstacle::at(Step::Mount, "/", &error.into()))?;
     let (served, unserved) = cover::lay(folder, &file)?;
+    if let Some(writable) = &file.writable {
+        confine(writable)?;
+    }
     return_to(&current)?;
     Ok(Report::Entered { served, unserved })
 }

@@ -46,6 +46,8 @@ pub struct Build<'a> {
     pub environment: &'a Environment,
     /// Whether absolute paths are served.
     pub namespace: NamespaceUse,
+    /// Where alone it may write, beside the session's own folder: then it runs in a namespace, or not at all.
+    pub writable: Option<&'a [Utf8PathBuf]>,
     /// Where its standard output goes.
     pub stdout: BorrowedFd<'a>,
     /// Where its standard error goes.
@@ -94,15 +96,19 @@ impl Session {
     /// them up again.
     ///
     /// A build that fails is no error.
+    ///
+    /// # Errors
+    /// [`WrapError::Namespace`] where one was to be had at all costs, or [`Build::writable`] cannot be kept without.
     pub fn run(&self, build: &Build<'_>) -> Result<Run, WrapError> {
-        let (folder, _in_use) = self.start_run()?;
+        let (folder, _in_use) = self.start_run(build.writable)?;
         let started = fs::metadata(folder.join(crate::file::NAME)).and_then(|file| file.modified());
         let started = started.at("read", &folder)?;
         let mut namespace = Namespace::NotUsed;
         let mut ended = None;
         let places = &self.file.places;
-        let wanted = !(places.toolkit.is_empty() && places.tools.is_empty() && self.file.files.is_empty());
-        if wanted && build.namespace != NamespaceUse::Never {
+        let nothing = places.toolkit.is_empty() && places.tools.is_empty() && self.file.files.is_empty();
+        let use_of = if build.writable.is_some() { NamespaceUse::Always } else { build.namespace };
+        if (build.writable.is_some() || !nothing) && use_of != NamespaceUse::Never {
             let enter = self.bin().join(ENTER);
             let first = watch(build, &folder, Some(&enter))?;
             match Report::read(&folder) {
@@ -113,7 +119,7 @@ impl Session {
                 Some(Report::NotStarted(number)) => {
                     return Err(cannot_start(build, io::Error::from_raw_os_error(number)));
                 }
-                Some(Report::NotEntered(obstacle)) if build.namespace == NamespaceUse::Always => {
+                Some(Report::NotEntered(obstacle)) if use_of == NamespaceUse::Always => {
                     return Err(WrapError::Namespace { obstacle });
                 }
                 Some(Report::NotEntered(obstacle)) => {
@@ -136,7 +142,7 @@ impl Session {
     }
 
     /// Makes the run's folder, with what its shims need: another run of the project may be about to ask for something else.
-    fn start_run(&self) -> Result<(Utf8PathBuf, File), WrapError> {
+    fn start_run(&self, writable: Option<&[Utf8PathBuf]>) -> Result<(Utf8PathBuf, File), WrapError> {
         let runs = self.folder.join("runs");
         fs::create_dir_all(&runs).at("create", &runs)?;
         forget_old(&runs);
@@ -153,7 +159,10 @@ impl Session {
         lock.lock_shared().at("lock", &folder)?;
         let mut file = self.file.clone();
         file.run = Some(folder.clone());
+        // Its log and its shims' words lie in the session's folder.
+        file.writable = writable.map(|folders| [folders, std::slice::from_ref(&self.folder)].concat());
         file.write(&folder)?;
+        file.writable = None;
         // For calls whose environment was cleared: they belong to the run that started last.
         file.write(&self.folder)?;
         Ok((folder, lock))

@@ -35,36 +35,61 @@ const OTHER_GOALS: [&str; 16] = [
 
 /// What `make ARGS` is about.
 pub(crate) fn of_make(args: &[String]) -> Intent {
-    let mut source = Utf8PathBuf::from(".");
-    let mut makes = true;
-    let mut goals = Vec::new();
-    let mut words = args.iter().map(String::as_str);
-    while let Some(word) = words.next() {
+    let words = read_make(args);
+    let other =
+        |goal: &&str| OTHER_GOALS.contains(goal) || goal.starts_with("clean") || goal.starts_with("print-");
+    let goals: Vec<&str> = words.goals.iter().map(|at| args[*at].as_str()).collect();
+    let makes = words.makes && (goals.is_empty() || !goals.iter().all(other));
+    Intent { source: plain(words.source), build: None, makes }
+}
+
+/// The same arguments without the goals: for another goal with the same settings.
+pub(crate) fn without_goals(args: &[String]) -> Vec<String> {
+    let goals = read_make(args).goals;
+    args.iter().enumerate().filter(|(at, _)| !goals.contains(at)).map(|(_, word)| word.clone()).collect()
+}
+
+/// Arguments of make, read.
+struct MakeWords {
+    source: Utf8PathBuf,
+    /// Whether anything is to be made.
+    makes: bool,
+    /// Where the goals stand.
+    goals: Vec<usize>,
+}
+
+fn read_make(args: &[String]) -> MakeWords {
+    let mut read = MakeWords { source: Utf8PathBuf::from("."), makes: true, goals: Vec::new() };
+    let mut words = args.iter().map(String::as_str).enumerate().peekable();
+    while let Some((at, word)) = words.next() {
         match word {
             // Several add up, as make has it.
-            "-C" | "--directory" => source.push(words.next().unwrap_or_default()),
+            "-C" | "--directory" => read.source.push(words.next().map(|(_, word)| word).unwrap_or_default()),
             "-f" | "--file" | "--makefile" | "-I" | "--include-dir" | "-o" | "--old-file" | "-W"
             | "--what-if" => {
                 words.next();
             }
+            // Their number may stand by itself.
+            "-j" | "--jobs" | "-l" | "--load-average" | "--max-load" => {
+                words.next_if(|(_, next)| next.parse::<f32>().is_ok());
+            }
             "-n" | "--just-print" | "--dry-run" | "--recon" | "-q" | "--question" | "-p"
-            | "--print-data-base" | "-t" | "--touch" | "-v" | "--version" | "-h" | "--help" => makes = false,
+            | "--print-data-base" | "-t" | "--touch" | "-v" | "--version" | "-h" | "--help" => {
+                read.makes = false;
+            }
             _ => {
                 let folder = word
                     .strip_prefix("--directory=")
                     .or_else(|| word.strip_prefix("-C").filter(|_| !word.starts_with("--")));
                 match folder {
-                    Some(folder) => source.push(folder),
-                    None if !word.starts_with('-') && !word.contains('=') => goals.push(word),
+                    Some(folder) => read.source.push(folder),
+                    None if !word.starts_with('-') && !word.contains('=') => read.goals.push(at),
                     None => {}
                 }
             }
         }
     }
-    let other =
-        |goal: &&str| OTHER_GOALS.contains(goal) || goal.starts_with("clean") || goal.starts_with("print-");
-    makes &= goals.is_empty() || !goals.iter().all(other);
-    Intent { source: plain(source), build: None, makes }
+    read
 }
 
 /// What `cmake ARGS` is about: configuring makes nothing yet.
@@ -137,6 +162,12 @@ mod tests {
         check_make("-f clean.mk", ".", true);
         check_make("cleanobj distclean", ".", false);
         check_make("--version", ".", false);
+    }
+
+    #[test]
+    fn goals_are_left_out() {
+        let rest = without_goals(&words("-j 4 -C src -f x.mk V=1 all -k clean"));
+        assert_eq!(rest, words("-j 4 -C src -f x.mk V=1 -k"));
     }
 
     #[test]

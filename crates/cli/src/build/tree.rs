@@ -10,6 +10,8 @@ use cuferry_compat::removed;
 use cuferry_needs::{Needs, Wanted, is_skipped_folder, read, wanted};
 use ignore::WalkBuilder;
 
+use super::folder::RESULTS;
+
 /// Where only a file's beginning is wanted: this much, in bytes.
 const HEAD: u64 = 1 << 10;
 
@@ -66,14 +68,17 @@ pub(crate) fn look(root: &Utf8Path) -> Tree {
 
 /// The files that say something, sorted, and whether they are read whole.
 fn files(root: &Utf8Path) -> Vec<(Utf8PathBuf, bool)> {
+    // What cuferry made itself: among it a database of compiles that it planned.
+    let results = root.join(RESULTS);
     let walk = WalkBuilder::new(root)
         .standard_filters(false)
         .follow_links(false)
-        .filter_entry(|entry| {
+        .filter_entry(move |entry| {
             let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
             entry.depth() == 0
                 || !folder
                 || entry.file_name().to_str().is_some_and(|name| !is_skipped_folder(name))
+                    && entry.path() != results
         })
         .build();
     let mut files = Vec::new();

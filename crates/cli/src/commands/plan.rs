@@ -10,8 +10,8 @@ use cuferry_plan::{Plan, Settings, prepare};
 use serde_json::json;
 
 use crate::args::{self, PlanFormat};
-use crate::build::{self, Way};
-use crate::context::Context;
+use crate::build::{Layout, RESULTS, Step, Way};
+use crate::context::{Context, jobs};
 use crate::failure::{Failure, Fault};
 use crate::project::{self, Loaded};
 use crate::report;
@@ -20,9 +20,7 @@ use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
     let root = project::folder(&context.absolute(&args.selection.dir))?;
-    if !root.join(project::MANIFEST).exists()
-        && let Some(way) = build::way(&root)?
-    {
+    if let Some(way) = project::own_way(context, &root, &args.selection)? {
         return own_build(args, &root, &way);
     }
     let loaded = project::load(root)?;
@@ -41,7 +39,7 @@ pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
 
 /// A project's own build plans by itself: there are only the commands to show that `rebuild` would start.
 fn own_build(args: &args::Plan, root: &Utf8Path, way: &Way) -> Result<(), Failure> {
-    let commands = way.commands();
+    let commands = commands(way, root);
     match args.format {
         PlanFormat::Text => {
             eprintln!(
@@ -60,6 +58,24 @@ fn own_build(args: &args::Plan, root: &Utf8Path, way: &Way) -> Result<(), Failur
             Err(Failure::say(Fault::Usage, "plan::own_build", message, help))
         }
     }
+}
+
+/// What `rebuild` would start.
+fn commands(way: &Way, root: &Utf8Path) -> Vec<String> {
+    let results = root.join(RESULTS);
+    if let Way::Database(compiles) = way {
+        return compiles.commands(&results.join("objects"));
+    }
+    let layout = Layout {
+        build: results.join("cmake"),
+        stage: results.join("stage"),
+        staged: true,
+        jobs: jobs().get(),
+        anew: false,
+    };
+    let line =
+        |step: &Step| format!("cd {} && {}", shell_words::quote(step.folder.as_str()), step.command_line());
+    way.steps(&layout).iter().map(line).collect()
 }
 
 /// The plan, with nvcc asked for its steps where that was not done before.

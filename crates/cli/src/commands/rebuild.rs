@@ -22,10 +22,7 @@ use crate::{report, select};
 
 pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<Answer, Failure> {
     let root = project::folder(&context.absolute(&args.selection.dir))?;
-    // What a manifest says goes before what the project's build files say.
-    if !root.join(project::MANIFEST).exists()
-        && let Some(way) = build::way(&root)?
-    {
+    if let Some(way) = project::own_way(context, &root, &args.selection)? {
         return own_build(context, args, root, way);
     }
     if args.policies != Policies::default() {
@@ -35,7 +32,7 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<Answer, Failure> 
         return Err(Failure::say(Fault::Usage, "rebuild::policies", message, help));
     }
     let loaded = project::load(root)?;
-    let folder = loaded.root.join("target/cuferry");
+    let folder = loaded.root.join(build::RESULTS);
     create(&folder)?;
     let _lock = Lock::acquire(&folder).map_err(|error| Failure::new(Fault::Machine, error))?;
     let selected = select::decide(context, &loaded, &args.selection)?;
@@ -71,12 +68,15 @@ fn own_build(context: &Context, args: &Rebuild, root: Utf8PathBuf, way: Way) -> 
         let message = "`--host`, `--no-ptx` and `--bin-dir` are for projects with a cuferry.toml; this one brings its own build";
         return Err(Failure::say(Fault::Usage, "rebuild::own_build", message, help));
     }
-    let name = root.file_name().unwrap_or("project");
-    let default = || root.join("target/cuferry").join(format!("{name}-{}.tar", Host::X86_64));
+    let image = match (&args.image, args.no_image) {
+        (_, true) => None,
+        (Some(image), false) => Some(image.clone()),
+        (None, false) => Some(usual_image(&root)?),
+    };
     let wrapping = Wrapping {
         gpu: selection.gpu.clone(),
         policies: args.policies.clone(),
-        image: (!args.no_image).then(|| args.image.clone().unwrap_or_else(default)),
+        image,
         program: args.program.clone(),
         toolkit: selection.toolkit,
         compiler: selection.compiler.clone(),
@@ -94,6 +94,18 @@ fn own_build(context: &Context, args: &Rebuild, root: Utf8PathBuf, way: Way) -> 
         root,
     };
     build::carry_out(context, &job)
+}
+
+/// Where an image goes that nobody named a place for. Told before the build, not after it, where it cannot go there.
+fn usual_image(root: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
+    let folder = root.join(build::RESULTS);
+    if std::fs::create_dir_all(&folder).is_err() || !build::is_writable(&folder) {
+        let message = format!("`{root}` cannot be written, and the image would go into it");
+        let help = "name another place with `--image PATH.tar`, or say `--no-image`: the build itself goes on in a copy";
+        return Err(Failure::say(Fault::Usage, "rebuild::read_only", message, help));
+    }
+    let name = root.file_name().unwrap_or("project");
+    Ok(folder.join(format!("{name}-{}.tar", Host::X86_64)))
 }
 
 fn build_failed(summary: &Summary) -> Failure {

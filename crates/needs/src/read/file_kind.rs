@@ -23,6 +23,8 @@ pub enum Wanted {
 pub fn wanted(path: &Utf8Path, size: u64) -> Wanted {
     match kind(path) {
         Some(Kind::Machine) => Wanted::Head,
+        // That it is there says enough: it may hold every compile of a large project.
+        Some(Kind::CompileCommands) if size > WHOLE => Wanted::Head,
         Some(_) if size <= WHOLE => Wanted::Whole,
         None if size < POINTER => Wanted::Head,
         Some(_) | None => Wanted::No,

@@ -9,7 +9,7 @@ use super::condition::arguments;
 use super::file_kind::Kind;
 use super::makefile::Makefile;
 use super::text::Text;
-use crate::build::{Build, BuildKind};
+use crate::build::{Build, BuildKind, Staging};
 use crate::pattern::bytes;
 
 static MINIMUM: LazyLock<Regex> =
@@ -31,9 +31,10 @@ static MAKE_DESCENDS: LazyLock<Regex> =
     LazyLock::new(|| bytes(r"\$[({]MAKE[)}][^\n]*|\bmake[ \t]+-C\b|\bcd[ \t]+\S+[ \t]*(?:&&|;)[^\n]*make\b"));
 static MAKE_BUILDS: LazyLock<Regex> = LazyLock::new(|| {
     bytes(
-        r"(?i)\bnvcc\b|\$[({](?:CC|CXX|NVCC|LD|CPP|AR|HOSTCXX|HOST_COMPILER|LINK|COMPILER|cc|nvcc|link)[)}]|\b(?:gcc|g\+\+|clang|clang\+\+|cmake)\b|%\.o\b",
+        r"(?i)\bnvcc\b|\$[({](?:CC|CXX|NVCC|LD|CPP|AR|HOSTCXX|HOST_COMPILER|LINK|COMPILER|cc|nvcc|link)[)}]|\b(?:gcc|clang|cmake)\b|\b(?:g|clang)\+\+|%\.o\b",
     )
 });
+static PREFIX: LazyLock<Regex> = LazyLock::new(|| bytes(r"\$[({](PREFIX|prefix|INSTALL_PREFIX)[)}]"));
 static PYTHON_BUILDS: LazyLock<Regex> = LazyLock::new(|| {
     bytes(r"CUDAExtension|CppExtension|\bExtension[ \t]*\(|ext_modules|cmake|nvcc|scikit-build|scikit_build")
 });
@@ -140,7 +141,45 @@ fn make(text: &Text<'_>, collector: &mut Collector) {
         || memchr::memmem::find(code, b"/lib/modules").is_some();
     let descends = MAKE_DESCENDS.is_match(code);
     let useful = !kernel && (descends || MAKE_BUILDS.is_match(code)) && !makefile.rules.is_empty();
-    let kind =
-        BuildKind::Make { default: makefile.goal().map(ToOwned::to_owned), targets: makefile.targets() };
+    let targets = makefile.targets();
+    let staging = targets.iter().any(|target| target == "install").then(|| staging(code, descends)).flatten();
+    let kind = BuildKind::Make { default: makefile.goal().map(ToOwned::to_owned), targets, staging };
     add(text, kind, cuda, descends, useful, collector);
+}
+
+/// `DESTDIR` where it is named, or may be by a makefile below, to which make hands it on.
+fn staging(code: &[u8], descends: bool) -> Option<Staging> {
+    let prefix = || {
+        let found = PREFIX.captures(code)?;
+        Some(Staging::Prefix(String::from_utf8_lossy(&found[1]).into_owned()))
+    };
+    if memchr::memmem::find(code, b"DESTDIR").is_some() {
+        return Some(Staging::Destdir);
+    }
+    prefix().or_else(|| descends.then_some(Staging::Destdir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_makefile_that_calls_a_compiler_builds() {
+        for line in
+            ["\tg++ -o x x.cpp", "\taarch64-linux-gnu-g++ -o x x.cpp", "\t$(CXX) -c x.cpp", "\tclang++ x.cpp"]
+        {
+            assert!(MAKE_BUILDS.is_match(line.as_bytes()), "{line}");
+        }
+        assert!(!MAKE_BUILDS.is_match(b"\tpython3 make_docs.py"));
+    }
+
+    #[test]
+    fn an_install_can_be_led_elsewhere() {
+        let destdir = b"install:\n\tinstall x $(DESTDIR)$(PREFIX)/bin\n";
+        assert_eq!(staging(destdir, false), Some(Staging::Destdir));
+        let prefix = b"install:\n\tcp x ${prefix}/bin\n";
+        assert_eq!(staging(prefix, true), Some(Staging::Prefix("prefix".to_owned())));
+        assert_eq!(staging(b"install:\n\tcp x /usr/bin\n", false), None);
+        assert_eq!(staging(b"install:\n\t$(MAKE) -C src install\n", true), Some(Staging::Destdir));
+    }
 }

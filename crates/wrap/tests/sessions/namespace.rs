@@ -18,6 +18,7 @@ pub(crate) const TRIALS: &[(&str, fn())] = &[
     ("namespace::a_toolkit_in_the_place_that_it_serves", own_place),
     ("namespace::a_jetson_has_its_release_file", jetson),
     ("namespace::what_is_installed_beside_goes_where_it_belongs", installed),
+    ("namespace::a_run_writes_where_it_may_alone", confined),
     ("namespace::an_ordinary_user_has_it_all", ordinary_user),
     ("namespace::without_one_the_build_runs_and_the_reason_is_said", fallback),
 ];
@@ -157,6 +158,31 @@ fn installed() {
     assert!(!prefix.join("new").exists());
 }
 
+/// An install step that keeps to its folder, and one that does not.
+fn confined() {
+    let Some(mut project) = project() else { return };
+    let stage = project.root.join("the stage");
+    let outside = project.root.join("outside");
+    for folder in [&stage, &outside] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(outside.join("kept"), "kept").unwrap();
+    project.writable = Some(vec![stage.clone(), project.folder()]);
+    let script = "gcc -c a.c; echo x > '../the stage/program' && echo x > built && echo x > /dev/null
+        for there in ../outside/new ../outside/kept ../new /usr/lib/new /etc/new /new; do
+            (echo x > $there) 2>/dev/null && echo wrote $there; done
+        rm -f ../outside/kept 2>/dev/null; rmdir ../outside 2>/dev/null; cat ../outside/kept";
+    let done = project.sh(script).expect(0);
+    assert_eq!(done.stdout, "kept", "{}", done.stderr);
+    assert_eq!(fs::read_to_string(outside.join("kept")).unwrap(), "kept");
+    assert!(stage.join("program").exists() && project.folder().join("built").exists());
+    assert_eq!(done.run.calls.len(), 1, "calls are recorded as ever: {}", done.stderr);
+    // The next run is free again.
+    project.writable = None;
+    project.sh("echo x > ../outside/new").expect(0);
+    assert!(outside.join("new").exists());
+}
+
 /// What root was tested with, once more as somebody else: that is another way into the namespace.
 fn ordinary_user() {
     if !rustix::process::getuid().is_root() || project().is_none() {
@@ -177,7 +203,8 @@ fn ordinary_user() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("\ntest result: ok. 10 passed"), "{said}");
+    let all = format!("\ntest result: ok. {} passed", TRIALS.len());
+    assert!(output.status.success() && said.contains(&all), "{said}");
 }
 
 /// A machine without namespaces, as a first process reports it.

@@ -34,6 +34,7 @@ pub(crate) struct Project {
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<Utf8PathBuf, String>,
     pub(crate) namespace: NamespaceUse,
+    pub(crate) writable: Option<Vec<Utf8PathBuf>>,
     pub(crate) obstacles: RefCell<Vec<Obstacle>>,
 }
 
@@ -55,6 +56,7 @@ impl Project {
             path: format!("{root}/machine:/usr/bin:/bin"),
             headers: BTreeMap::new(),
             namespace: NamespaceUse::Never,
+            writable: None,
             obstacles: RefCell::default(),
             root,
         };
@@ -162,6 +164,7 @@ impl Project {
             folder: self.folder().as_std_path(),
             environment: &environment,
             namespace: self.namespace,
+            writable: self.writable.as_deref(),
             stdout: writer.as_fd(),
             stderr: stderr.as_file().as_fd(),
             no_namespace: &|obstacle| self.obstacles.borrow_mut().push(obstacle.clone()),

@@ -97,6 +97,7 @@ fn output() {
             namespace: NamespaceUse::Never,
             stdout: both.as_file().as_fd(),
             stderr: both.as_file().as_fd(),
+            writable: None,
             no_namespace: &|_| (),
         })
         .unwrap();
@@ -156,6 +157,7 @@ fn terminal() {
             namespace: NamespaceUse::Never,
             stdout: theirs.as_fd(),
             stderr: theirs.as_fd(),
+            writable: None,
             no_namespace: &|_| (),
         })
         .unwrap();
@@ -238,6 +240,7 @@ fn ten_at_once() {
                         namespace: NamespaceUse::Never,
                         stdout: null.as_fd(),
                         stderr: null.as_fd(),
+                        writable: None,
                         no_namespace: &|_| (),
                     })
                     .unwrap();

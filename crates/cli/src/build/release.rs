@@ -1,0 +1,157 @@
+//! Which CUDA release builds a project: as it asks, and as the machine and its GPUs allow; and that one's toolkit, fetched if
+//! need be.
+
+use cuferry_arch::{CudaRelease, GpuArch, GpuPolicy};
+use cuferry_machine::gpu::Gpus;
+use cuferry_machine::toolkit as found;
+use cuferry_needs::Ranked;
+use cuferry_toolchain::package::Role;
+use cuferry_toolchain::release_file::{self, ReleaseFile};
+use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
+
+use super::gpu::explicit;
+use super::prepare::{CCCL_3, HOST};
+use super::tree::Tree;
+use crate::args::build::Wrapping;
+use crate::commands::toolchain::fetch_toolkit;
+use crate::context::Context;
+use crate::failure::{Failure, Fault};
+
+/// A release, or a toolkit of it that is here, and why.
+pub(super) struct Choice {
+    release: CudaRelease,
+    present: Option<Toolkit>,
+    known: Option<&'static ReleaseFile>,
+    /// Why, in a sentence.
+    pub(super) reason: String,
+    /// Other major releases, the best first.
+    pub(super) others: Vec<CudaRelease>,
+}
+
+/// Takes `wanted`, or else the release that suits the project best. Of those that suit it as well: the user's own toolkit, or
+/// the oldest, since what that one builds runs on the most drivers.
+pub(super) fn choose_release(
+    context: &Context,
+    tree: &Tree,
+    args: &Wrapping,
+    wanted: Option<CudaRelease>,
+    gpus: &Gpus,
+) -> Result<Choice, Failure> {
+    let here = here(context);
+    let releases = releases(&here);
+    if let Some(wanted) = wanted
+        && !releases.contains(&wanted)
+    {
+        return Err(unknown(wanted, &releases));
+    }
+    let gpus_wanted = match &args.gpu {
+        Some(GpuPolicy::List(list)) => {
+            list.iter().map(|request| GpuArch::base(request.arch().number())).collect()
+        }
+        _ => gpus.archs(),
+    };
+    let advice = tree.needs.toolkit(&releases, &gpus_wanted);
+    let order: Vec<CudaRelease> = advice.order.iter().map(|ranked| ranked.release).collect();
+    let able = |release: &CudaRelease| explicit(args, gpus, *release).is_ok();
+    let best = if let Some(best) = wanted.or_else(|| order.iter().copied().find(able)) {
+        best
+    } else {
+        let newest = order.first().or(releases.last()).copied().unwrap_or(CCCL_3);
+        explicit(args, gpus, newest)?;
+        newest
+    };
+    let as_good = advice.equals(best).iter().map(|ranked| ranked.release);
+    let as_good = as_good.filter(|release| release.major == best.major && able(release));
+    let equals: Vec<CudaRelease> = match wanted {
+        Some(wanted) => vec![wanted],
+        None => as_good.chain([best]).collect(),
+    };
+    let own = here.iter().filter(|toolkit| toolkit.origin != ToolkitOrigin::Installed);
+    let own = own.filter(|toolkit| equals.contains(&toolkit.release));
+    let own = own.min_by_key(|toolkit| toolkit.release != best).cloned();
+    let oldest = equals.iter().copied().min().unwrap_or(best);
+    let release = own.as_ref().map_or(oldest, |toolkit| toolkit.release);
+    let installed = || here.iter().find(|toolkit| toolkit.release == release).cloned();
+    let asks = |ranked: &&Ranked| {
+        ranked.release == best && !(ranked.against.is_empty() && ranked.support.is_empty())
+    };
+    let asked = || advice.order.iter().find(asks).is_some() || release.major != 13;
+    let reason = match wanted {
+        Some(_) => "as asked for".to_owned(),
+        None => advice
+            .why()
+            .filter(|_| asked())
+            .unwrap_or_else(|| "nothing in the project asks for another".to_owned()),
+    };
+    let others =
+        order.into_iter().filter(|other| *other != release && other.major != release.major).collect();
+    let present = own.or_else(installed);
+    Ok(Choice { release, present, known: release_file::known_release(release), reason, others })
+}
+
+/// The toolkits on this machine that build for x86_64.
+fn here(context: &Context) -> Vec<Toolkit> {
+    let mut here = found::find(&context.environment);
+    here.extend(cuferry_install::installed(&context.data_dir()));
+    here.retain(|toolkit| toolkit.include(HOST).is_dir());
+    here
+}
+
+/// Every release that is here or can be fetched, sorted.
+fn releases(here: &[Toolkit]) -> Vec<CudaRelease> {
+    let known = release_file::known().iter().map(|file| file.release);
+    let mut releases: Vec<CudaRelease> = here.iter().map(|toolkit| toolkit.release).chain(known).collect();
+    releases.sort_unstable();
+    releases.dedup();
+    releases
+}
+
+fn unknown(wanted: CudaRelease, releases: &[CudaRelease]) -> Failure {
+    let names: Vec<String> = releases.iter().map(ToString::to_string).collect();
+    let message = format!("CUDA {wanted} is not on this machine, and how to fetch it is not known");
+    let help = format!("install it and set `CUDA_HOME`, or take one of {}", names.join(", "));
+    Failure::say(Fault::Usage, "toolchain::unknown_release", message, help)
+}
+
+/// The toolkit, with NVIDIA's libraries that the project uses.
+pub(super) fn take_toolkit(
+    context: &Context,
+    tree: &Tree,
+    args: &Wrapping,
+    choice: &Choice,
+    notes: &mut Vec<String>,
+) -> Result<Toolkit, Failure> {
+    let used = tree.needs.libraries.iter().filter(|(_, used)| !used.is_arm_only()).map(|(name, _)| *name);
+    let Some(file) = choice.known else {
+        return choice.present.clone().ok_or_else(|| {
+            let message = format!("CUDA {} is not on this machine", choice.release);
+            Failure::say(
+                Fault::Machine,
+                "toolchain::unknown_release",
+                message,
+                "set `CUDA_HOME` to where it lies",
+            )
+        });
+    };
+    let optional =
+        used.filter(|name| file.package_with(name).is_none_or(|package| package.role == Role::Library));
+    let (mut libraries, unknown): (Vec<&str>, Vec<&str>) =
+        optional.partition(|name| file.package_with(name).is_some());
+    libraries.sort_unstable();
+    let foreign = choice.present.as_ref().filter(|toolkit| toolkit.origin != ToolkitOrigin::Installed);
+    if let Some(toolkit) = foreign {
+        return Ok(toolkit.clone());
+    }
+    if !unknown.is_empty() {
+        notes.push(format!(
+            "not among what cuferry can fetch for CUDA {}: {}",
+            choice.release,
+            unknown.join(", ")
+        ));
+    }
+    if !libraries.is_empty() {
+        notes.push(format!("the toolkit is taken with {}, which the project uses", libraries.join(", ")));
+    }
+    let libraries: Vec<String> = libraries.into_iter().map(str::to_owned).collect();
+    fetch_toolkit(context, file, &[HOST], &libraries, args.offline)
+}
