@@ -12,7 +12,7 @@ fi
 corpus=$(cd "$(dirname "$0")" && pwd)/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$corpus"/{elf,archive,fatbin,cubin,image}
+mkdir -p "$corpus"/{elf,archive,fatbin,cubin,image,ptx}
 cd "$work"
 
 cat >k.cu <<'CU'
@@ -64,8 +64,10 @@ for toolkit in "$@"; do
     build concat $two --concat
     for arch in sm_80 sm_90 sm_90a sm_100 sm_120; do
         "$nvcc" -cubin -arch=$arch -o k.cubin k.cu && keep cubin "$name-$arch" k.cubin
-        "$nvcc" -ptx -arch=$arch -o k.ptx k.cu && keep cubin "$name-$arch.ptx" k.ptx
+        "$nvcc" -ptx -arch=$arch -o k.ptx k.cu && keep cubin "$name-$arch.ptx" k.ptx && keep ptx "$name-$arch" k.ptx
     done
+    "$nvcc" -ptx -arch=compute_90 -g -G -o k.ptx k.cu && keep ptx "$name-debug" k.ptx
+    "$nvcc" -ptx -arch=compute_90 -lineinfo -o k.ptx k.cu && keep ptx "$name-lines" k.ptx
 done
 
 g++ -o host host.cpp && strip host && keep elf host host

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::error::{ParseError, ParseErrorKind};
 use crate::lexer::{Kind, Lexer, Token};
 use crate::opcode::Opcode;
-use crate::operand::Immediate;
+use crate::operand::{Immediate, Operand};
 use crate::span::Span;
 use crate::tree::Module;
 
@@ -58,13 +58,23 @@ pub(crate) struct Parser<'text> {
     opcodes: HashMap<&'text str, Arc<Opcode<'text>>>,
     errors: Vec<ParseError>,
     depth: u32,
+    /// An empty list, kept for its memory.
+    operands: Vec<Operand<'text>>,
 }
 
 impl<'text> Parser<'text> {
     fn new(text: &'text str, start: usize, line: u32) -> Self {
         let mut lexer = Lexer::new(text, start, line);
         let token = lexer.next();
-        Self { lexer, token, end: 0, opcodes: HashMap::new(), errors: Vec::new(), depth: 0 }
+        Self {
+            lexer,
+            token,
+            end: 0,
+            opcodes: HashMap::new(),
+            errors: Vec::new(),
+            depth: 0,
+            operands: Vec::new(),
+        }
     }
 
     fn slice(&self, span: Span) -> &'text str {

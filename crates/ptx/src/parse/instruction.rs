@@ -40,12 +40,19 @@ impl<'text> Parser<'text> {
     }
 
     fn operands(&mut self, first: Read<'text>, more: Read<'text>) -> Result<Vec<Operand<'text>>> {
-        let mut operands = Vec::with_capacity(4);
+        let mut operands = std::mem::take(&mut self.operands);
+        operands.clear();
         operands.push(first(self)?);
         while self.take(b',') {
             operands.push(more(self)?);
         }
-        Ok(operands)
+        #[expect(
+            clippy::drain_collect,
+            reason = "the new list takes no more memory than it needs; there are millions"
+        )]
+        let exact = operands.drain(..).collect();
+        self.operands = operands;
+        Ok(exact)
     }
 
     fn guard(&mut self) -> Result<Guard<'text>> {
