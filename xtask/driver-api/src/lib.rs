@@ -36,7 +36,10 @@ pub fn generate(toolkit: &Utf8Path) -> Result<Vec<(&'static str, String)>> {
             item.attrs.retain(|attribute| !attribute.path().is_ident("allow"));
         }
     }
-    let typedefs = std::fs::read_to_string(include.join("cudaTypedefs.h")).context("cudaTypedefs.h")?;
+    let mut typedefs = String::new();
+    for name in ["cudaTypedefs.h", "cudaProfilerTypedefs.h"] {
+        typedefs.push_str(&std::fs::read_to_string(include.join(name)).context(name)?);
+    }
     let codes = results::codes(&file);
     Ok(vec![
         ("types.rs", format!("{HEADER}{}", prettyplease::unparse(&file))),
@@ -49,6 +52,7 @@ pub fn generate(toolkit: &Utf8Path) -> Result<Vec<(&'static str, String)>> {
 fn bindings(include: &Utf8Path) -> Result<String> {
     let bindings = bindgen::Builder::default()
         .header(include.join("cuda.h").as_str())
+        .header(include.join("cudaProfiler.h").as_str())
         .clang_args(["-D__CUDA_API_VERSION_INTERNAL", "-I", include.as_str()])
         .allowlist_function("cu[A-Z].*")
         .allowlist_type("CU.*|cuuint.*")

@@ -5348,6 +5348,33 @@ pub const FUNCTIONS: &[Function] = &[
         ],
     },
     Function {
+        name: "cuProfilerInitialize",
+        symbol: "cuProfilerInitialize",
+        since: 4000,
+        per_thread: None,
+        parameters: &[
+            Parameter { name: "configFile", rust_type: "*const core::ffi::c_char" },
+            Parameter { name: "outputFile", rust_type: "*const core::ffi::c_char" },
+            Parameter { name: "outputMode", rust_type: "CUoutput_mode" },
+        ],
+    },
+    Function {
+        name: "cuProfilerStart",
+        symbol: "cuProfilerStart",
+        since: 4000,
+        per_thread: None,
+        parameters: &[
+        ],
+    },
+    Function {
+        name: "cuProfilerStop",
+        symbol: "cuProfilerStop",
+        since: 4000,
+        per_thread: None,
+        parameters: &[
+        ],
+    },
+    Function {
         name: "cuSignalExternalSemaphoresAsync",
         symbol: "cuSignalExternalSemaphoresAsync",
         since: 10000,

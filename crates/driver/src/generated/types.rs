@@ -7586,3 +7586,7 @@ impl Default for CUDA_ARRAY3D_DESCRIPTOR_v1_st {
     }
 }
 pub type CUDA_ARRAY3D_DESCRIPTOR_v1 = CUDA_ARRAY3D_DESCRIPTOR_v1_st;
+pub const CU_OUT_KEY_VALUE_PAIR: CUoutput_mode_enum = 0;
+pub const CU_OUT_CSV: CUoutput_mode_enum = 1;
+pub type CUoutput_mode_enum = core::ffi::c_uint;
+pub use self::CUoutput_mode_enum as CUoutput_mode;
