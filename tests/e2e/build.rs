@@ -140,6 +140,40 @@ fn absolute_paths_of_compilers_are_served() {
     assert_eq!(runs(&project, "robot"), "moving\n");
 }
 
+/// Another compiler than the machine's `g++`, named by its path in each way that a user can.
+#[test]
+fn a_compiler_that_is_named_by_its_path_compiles_translated() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = robot();
+    project.write("Makefile", &MAKEFILE.replace("CXX = aarch64-linux-gnu-g++", "CXX ?= g++"));
+    project.write("../opt/gcc/bin/g++", "#!/bin/sh\necho \"$@\" >> ../opt/log\nexec /usr/bin/g++ \"$@\"\n");
+    let own = project.path("opt/gcc/bin/g++");
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).expect("it was just written");
+    let own = own.to_str().expect("/tmp has a plain name");
+    let path = variable("PATH").expect("these tests need a PATH");
+    let before = format!("{}:{path}", project.path("opt/gcc/bin").display());
+    let argument = format!("CXX={own}");
+    let cases: [(&[&str], Option<&str>, &str); 4] = [
+        (&["make"], Some(own), &path),
+        (&["make", "--namespace", "never"], Some(own), &path),
+        (&["make", &argument], None, &path),
+        (&["make"], None, &before),
+    ];
+    for (args, variable, path) in cases {
+        let mut run = project.cuferry(args).env("PATH", path);
+        if let Some(own) = variable {
+            run = run.env("CXX", own);
+        }
+        let run = run.run().expect(0);
+        assert!(run.stderr.contains("CF2001") && !run.stderr.contains("CF4026"), "{args:?}: {}", run.stderr);
+        let log = std::fs::read_to_string(project.path("opt/log")).expect("it compiled");
+        let calls = log.lines().filter(|words| words.contains("main.o"));
+        assert_eq!(calls.count(), 2, "{args:?}: compile and link, beside what cuferry asks it: {log}");
+        std::fs::remove_file(project.path("opt/log")).expect("it is there");
+        cuferry(&project, &["make", "clean"]).expect(0);
+    }
+}
+
 #[test]
 fn names_with_blanks_and_letters_of_all_kinds() {
     let folder = "Röbot 'x' \"y\"";

@@ -68,6 +68,7 @@ check_cpu() {
 echo "date: $(date -u +%Y-%m-%d)"
 nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader | sed 's/^/gpu: /'
 sed -n 's/^PRETTY_NAME=/system: /p' /etc/os-release
+env | grep -E '^(CC|CXX|CUDA|NVCC|PATH|LIBRARY)' | sort
 "$toolkit/bin/nvcc" --version | grep release
 g++ --version | head -1
 cmake --version | head -1

@@ -87,6 +87,15 @@ impl Work<'_> {
         }
     }
 
+    /// Compilers that arguments name by their paths: `CXX=/opt/gcc/bin/g++`, `-DCMAKE_CXX_COMPILER=/opt/gcc/bin/g++`.
+    fn named_compilers(&self) -> Vec<Utf8PathBuf> {
+        let args = match self {
+            Self::Make(args, _) | Self::Cmake { args, .. } => args,
+            Self::Command(..) | Self::Project(_) => &[][..],
+        };
+        args.iter().filter_map(|word| Some(attempt::named_compiler(word)?.1.to_owned())).collect()
+    }
+
     /// Names of compilers that no file of the project need mention.
     fn compilers(&self) -> Vec<String> {
         match self {

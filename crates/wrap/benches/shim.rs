@@ -54,6 +54,7 @@ fn session(folder: &Utf8Path) -> Session {
         policy: &policy,
         toolkit: None,
         path: "/usr/bin:/bin".as_ref(),
+        own: Vec::new(),
         names: Vec::new(),
         headers: BTreeMap::new(),
         pretence: Pretence::None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_translate::{Change, Scope, translate_environment};
 
 use crate::Session;
@@ -62,6 +62,13 @@ pub struct Environment {
     pub variables: BTreeMap<OsString, OsString>,
     /// What was set to something else before.
     pub changes: Vec<Change>,
+}
+
+/// The compilers that variables name by their paths: `CXX=/opt/gcc/bin/g++ -m64`.
+pub fn named_tools(variables: &BTreeMap<OsString, OsString>) -> Vec<Utf8PathBuf> {
+    let values = TOOL_VARIABLES.iter().filter_map(|name| variables.get(OsStr::new(name))?.to_str());
+    let first = values.filter_map(|value| value.split(' ').next());
+    first.filter(|word| word.starts_with('/')).map(Utf8PathBuf::from).collect()
 }
 
 impl Session {

@@ -17,6 +17,7 @@
 //!     toolkit: Some("/home/me/.local/share/cuferry/toolkits/cuda-13.0".into()),
 //!     path: "/usr/bin:/bin".as_ref(),
 //!     names: Vec::new(),
+//!     own: Vec::new(),
 //!     headers: BTreeMap::new(),
 //!     pretence: Pretence::None,
 //!     gpus: Vec::new(),
@@ -66,7 +67,7 @@ mod view;
 
 pub use call::{Call, CallMode, LinkedLibrary};
 pub use cover::Unserved;
-pub use environment::{Environment, Starter};
+pub use environment::{Environment, Starter, named_tools};
 pub use error::WrapError;
 pub use log::{Calls, read_calls};
 pub use namespace::{Namespace, NamespaceUse};

@@ -24,6 +24,9 @@ pub struct Request<'a> {
     pub path: &'a OsStr,
     /// Further names that the project calls tools by, such as `aarch64-poky-linux-g++`.
     pub names: Vec<String>,
+    /// Compilers that the user names by their paths, as `CXX=/opt/gcc/bin/g++`: each is served by a shim of its own, and by
+    /// itself. See [`named_tools`](crate::named_tools).
+    pub own: Vec<Utf8PathBuf>,
     /// Files below the session's `include/`: relative path to text.
     pub headers: BTreeMap<Utf8PathBuf, String>,
     /// Which machine the build is told that this is.

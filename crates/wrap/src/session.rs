@@ -11,11 +11,15 @@ use crate::request::{Pretence, Request};
 use crate::view::View;
 use crate::{answer, link, tools};
 
+/// Where the shims of compilers lie that are named by their paths.
+const OWN: &str = "own";
+
 /// A session, ready to run builds. Its folder stays, since CMake caches paths into it.
 ///
 /// ```text
 /// session.json          what a shim has to know; each run has its own, and this is that of the last one
 /// bin/                  shims
+/// own/                  shims of compilers that are named by their paths, by path: own/opt/gcc/bin/g++
 /// cuda/                 the toolkit, with a shim for bin/nvcc
 /// include/              headers that were asked for
 /// decisive.json         what compiles depend on beside their own words: compiler caches read it
@@ -95,7 +99,14 @@ impl Session {
 
     /// The names that have shims, each with the tool that serves it.
     pub fn tools(&self) -> impl Iterator<Item = (&str, &Utf8Path)> {
-        self.file.tools.iter().map(|(name, served)| (name.as_str(), served.found.as_path()))
+        let by_name = self.file.tools.iter().filter(|(name, _)| !name.starts_with('/'));
+        by_name.map(|(name, served)| (name.as_str(), served.found.as_path()))
+    }
+
+    /// The shim of a compiler that is named by its path, and served by itself: see [`Request::own`].
+    pub fn own(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        let path = tools::spelled(path).filter(|path| self.file.tools.contains_key(path.as_str()))?;
+        Some(tools::below(&self.folder.join(OWN), &path))
     }
 
     /// What the session has for an absolute path that a build file or a variable names: the toolkit's file for
@@ -107,6 +118,9 @@ impl Session {
             (self.toolkit(), self.file.places.toolkit.iter().find_map(below_toolkit))
         {
             return Some(if rest.as_str().is_empty() { toolkit } else { toolkit.join(rest) });
+        }
+        if let Some(own) = self.own(path) {
+            return Some(own);
         }
         let (folder, name) = (path.parent().filter(|_| path.is_absolute())?, path.file_name()?);
         let is_served = |name: &str| self.file.tools.contains_key(name) && name != "nvcc";
@@ -156,6 +170,7 @@ fn look(request: &Request<'_>) -> Result<(SessionFile, Option<View>), WrapError>
         file.tools.insert(answer::NVIDIA_SMI.to_owned(), served);
         file.gpus.clone_from(&request.gpus);
     }
+    file.tools.extend(tools::by_path(&file.tools, &request.own, &covered, &under));
     file.under = covered;
     let view = request.toolkit.map(|root| toolkit(request, root, &mut file)).transpose()?;
     Ok((file, view))
@@ -183,9 +198,17 @@ fn make_shims(file: &SessionFile, folder: &Utf8Path, exe: &Utf8Path, alone: bool
     replace(&bin.join(MARKER), folder.as_str().as_bytes())?;
     // Debian has an nvcc in /usr/bin, over which this one is laid; elsewhere nvcc is the toolkit's alone.
     let has_nvcc = file.under.iter().any(|folder| folder.join("nvcc").is_file());
-    let is_shim = |name: &str| file.tools.contains_key(name) && (name != "nvcc" || has_nvcc);
+    let is_shim =
+        |name: &str| file.tools.contains_key(name) && !name.starts_with('/') && (name != "nvcc" || has_nvcc);
     for name in file.tools.keys().map(String::as_str).filter(|name| is_shim(name)).chain([ENTER]) {
         link::shim(exe, &bin.join(name))?;
+    }
+    for path in file.tools.keys().filter(|name| name.starts_with('/')) {
+        let shim = tools::below(&folder.join(OWN), Utf8Path::new(path));
+        let at = shim.parent().unwrap_or(folder);
+        link::folder(at)?;
+        replace(&at.join(MARKER), folder.as_str().as_bytes())?;
+        link::shim(exe, &shim)?;
     }
     if alone {
         link::only(&bin, |name| is_shim(name) || [MARKER, ENTER].contains(&name))?;
@@ -236,8 +259,11 @@ fn serve_files(file: &mut SessionFile, folder: &Utf8Path) -> Result<(), WrapErro
     Ok(())
 }
 
-/// The session that the running program is a shim of, and its name there.
-pub(crate) fn of_executable(exe: &Path) -> Option<(Utf8PathBuf, String)> {
+/// The session that the running program is a shim of, its name there, and the path that it stands for: another tool may be
+/// served there than under the name.
+pub(crate) fn of_executable(exe: &Path) -> Option<(Utf8PathBuf, String, Utf8PathBuf)> {
     let exe = Utf8Path::from_path(exe)?;
-    Some((marked(exe.parent()?)?, exe.file_name()?.to_owned()))
+    let folder = marked(exe.parent()?)?;
+    let stands_for = exe.strip_prefix(folder.join(OWN)).map(|path| Utf8Path::new("/").join(path));
+    Some((folder, exe.file_name()?.to_owned(), stands_for.unwrap_or_else(|_| exe.to_owned())))
 }

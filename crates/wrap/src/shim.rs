@@ -20,7 +20,7 @@ use crate::call::{CallMode, Record, folder_text};
 use crate::environment::{RUN, WITHIN};
 use crate::file::{ENTER, Served, SessionFile};
 use crate::text::{from_text, to_text};
-use crate::{answer, log, namespace, session};
+use crate::{answer, log, namespace, session, tools};
 
 /// The rule of a name that another tool serves.
 const NAME_RULE: &str = "CF2201";
@@ -56,7 +56,7 @@ pub fn shim_main(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Option<ExitCode> {
     let exe = std::fs::read_link("/proc/self/exe").ok()?;
-    let (folder, name) = session::of_executable(&exe)?;
+    let (folder, name, stands_for) = session::of_executable(&exe)?;
     let mut words: Vec<OsString> = args.collect();
     if words.is_empty() {
         words.push(name.clone().into());
@@ -76,10 +76,18 @@ pub fn shim_main(
         Err(error) => return Some(fail(&name, &error.to_string(), NOT_RUN)),
     };
     // Something else that lies beside shims, such as cuferry's own command in /usr/bin.
-    let served = file.tools.get(&name)?;
+    let served = file.tools.get(stands_for.as_str()).or_else(|| file.tools.get(&name))?;
     let run = run.or_else(|| file.run.clone());
-    let shim =
-        Shim { exe: &exe, folder: &folder, run, file: &file, name: &name, served, variable: &variable };
+    let shim = Shim {
+        exe: &exe,
+        folder: &folder,
+        run,
+        file: &file,
+        name: &name,
+        stands_for: &stands_for,
+        served,
+        variable: &variable,
+    };
     let within = variable(WITHIN).is_some_and(|within| within == folder.as_os_str());
     Some(if within { shim.pass_on(&words) } else { shim.serve(&words) })
 }
@@ -90,6 +98,8 @@ struct Shim<'a> {
     run: Option<Utf8PathBuf>,
     file: &'a SessionFile,
     name: &'a str,
+    /// The path that it was called by.
+    stands_for: &'a Utf8Path,
     served: &'a Served,
     variable: &'a dyn Fn(&str) -> Option<OsString>,
 }
@@ -97,8 +107,17 @@ struct Shim<'a> {
 impl Shim<'_> {
     /// A call by a tool that runs for a call which was translated: it stays word for word.
     fn pass_on(&self, words: &[OsString]) -> ExitCode {
-        let program = self.served.compiler.as_ref().unwrap_or(&self.served.program);
+        // At a path over which this shim lies: what lies there. Another tool may serve the name, such as a script that calls
+        // just this path.
+        let beneath = tools::below(&self.folder.join("under"), self.stands_for);
+        let lies_over = !self.stands_for.starts_with(self.folder) && beneath.is_file();
+        // A link there may lead back up here.
+        let beneath = (lies_over && !self.calls_itself(&beneath)).then_some(beneath);
+        let program = beneath.as_ref().or(self.served.compiler.as_ref()).unwrap_or(&self.served.program);
         let mut command = self.command(program, &words[0]);
+        if beneath.is_some() {
+            command.arg0(self.stands_for);
+        }
         command.args(&words[1..]);
         let error = self.exec(command, program);
         self.cannot_run(program, &error)

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_translate::{Tool, ToolKind};
 use rustix::fs::{Access, access};
 
 use crate::file::{Served, SessionFile, marked};
@@ -35,6 +36,39 @@ pub(crate) fn served(
             (name.clone(), Served { program: program(&found.tool), found: found.tool, compiler })
         })
         .collect()
+}
+
+/// The compilers that the user names by their paths, by path, but for those that serve their names anyhow. One that makes ARM
+/// code is none of them, nor is nvcc, which is the toolkit's.
+pub(crate) fn by_path(
+    by_name: &BTreeMap<String, Served>,
+    named: &[Utf8PathBuf],
+    covered: &[Utf8PathBuf],
+    under: &Utf8Path,
+) -> BTreeMap<String, Served> {
+    let mut found = BTreeMap::new();
+    for path in named.iter().filter_map(|path| spelled(path)) {
+        let name = path.file_name().unwrap_or_default();
+        let serving = by_name.get(name).and_then(|served| spelled(&served.found));
+        let is_plain = Tool::of(name).is_some_and(|tool| !tool.arm && tool.kind != ToolKind::Nvcc);
+        let is_shim = path.parent().is_some_and(|folder| marked(folder).is_some());
+        if serving.as_ref() == Some(&path) || !is_plain || is_shim || !is_executable(&path) {
+            continue;
+        }
+        let program = reachable(&path, covered, under, |name| by_name.contains_key(name));
+        found.insert(path.to_string(), Served { found: path, program, compiler: None });
+    }
+    found
+}
+
+/// A tool's path with links in its folder looked through, as the kernel names it.
+pub(crate) fn spelled(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let folder = path.parent().filter(|_| path.is_absolute())?.canonicalize_utf8().ok()?;
+    Some(folder.join(path.file_name()?))
+}
+
+fn is_executable(path: &Utf8Path) -> bool {
+    path.is_file() && access(path.as_std_path(), Access::EXEC_OK).is_ok()
 }
 
 /// The path by which `tool` is still reached when shims lie over `covered`.
@@ -102,7 +136,7 @@ impl Finder {
             // A build that was itself started by cuferry: its shims stand for tools that can be reached otherwise.
             let shim = session.as_ref().and_then(|session| session.tools.get(name));
             let tool = shim.map_or(path, |served| served.program.clone());
-            (tool.is_file() && access(tool.as_std_path(), Access::EXEC_OK).is_ok()).then_some(tool)
+            is_executable(&tool).then_some(tool)
         });
         let tool = tools.next()?;
         let launches = |tool: &Utf8Path| {

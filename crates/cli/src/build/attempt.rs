@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::Host;
-use cuferry_translate::{Change, translate_cmake_args, translate_make_args};
+use cuferry_translate::{Change, Scope, Tool, translate_cmake_args, translate_make_args};
 use cuferry_wrap::{Build, Call, Namespace, NamespaceUse, Run, Starter, WrapError};
 
 use super::database::{self, Compiles, Wish};
@@ -171,6 +171,25 @@ fn run(
     })
 }
 
+/// `("CXX", "/opt/gcc/bin/g++")` of an argument that names a compiler by its path.
+pub(super) fn named_compiler(word: &str) -> Option<(&str, &Utf8Path)> {
+    let (name, value) = word.split_once('=')?;
+    let path = Utf8Path::new(value);
+    (path.is_absolute() && path.file_name().and_then(Tool::of).is_some()).then_some((name, path))
+}
+
+/// Arguments that name compilers by their paths name these compilers' shims.
+fn serve_named(args: &mut [String], prepared: &Prepared<'_>, changes: &mut Vec<Change>) {
+    for word in args {
+        let Some((name, path)) = named_compiler(word) else { continue };
+        let Some(own) = prepared.session.own(path) else { continue };
+        let now = format!("{name}={own}");
+        let was = std::mem::replace(word, now.clone());
+        let why = "names what the build's own session stands for".to_owned();
+        changes.push(Change { scope: Scope::Host, rule: "CF2202".to_owned(), was, now, why });
+    }
+}
+
 /// Where an install step may write: its stage, among the project's files, and where everybody keeps what is soon gone.
 fn writable(context: &Context, job: &Job<'_>, prepared: &Prepared<'_>, step: &Step) -> Vec<Utf8PathBuf> {
     let mut folders = vec![prepared.root.clone(), job.root.clone(), step.folder.clone()];
@@ -194,6 +213,7 @@ fn steps(
         Work::Make(args, folder) => {
             let mut translated = translate_make_args(args, &prepared.policy);
             changes.append(&mut translated.changes);
+            serve_named(&mut translated.args, prepared, changes);
             let install = || {
                 let stage = Folders::of(prepared).stage;
                 install_after(&translated.args, folder, &prepared.tree.needs, &stage)
@@ -212,6 +232,7 @@ fn steps(
             folder::check_cache(build, *fresh, prepared)?;
             let mut translated = translate_cmake_args(args, &prepared.policy);
             changes.append(&mut translated.changes);
+            serve_named(&mut translated.args, prepared, changes);
             vec![Step::new("cmake", translated.args, folder)]
         }
         Work::Command(words, folder) => match words.split_first() {

@@ -12,7 +12,7 @@ use cuferry_needs::NoteKind;
 use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::toolkit::Toolkit;
 use cuferry_translate::{Policy, Semantics};
-use cuferry_wrap::{Places, Pretence, Request, Session, WrapError};
+use cuferry_wrap::{Places, Pretence, Request, Session, WrapError, named_tools};
 
 use super::Job;
 use super::gpu::{Gpu, gpu_policy};
@@ -95,6 +95,7 @@ pub(crate) fn prepare<'a>(
         policy: &policy,
         toolkit: Some(&toolkit.root),
         path: &path,
+        own: named_tools(&context.variables).into_iter().chain(job.work.named_compilers()).collect(),
         names: tool_names(tree).into_iter().chain(job.work.compilers()).collect(),
         headers,
         pretence: pretence(args.policies.pretend, tree, &mut notes),

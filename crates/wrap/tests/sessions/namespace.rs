@@ -19,6 +19,8 @@ pub(crate) const TRIALS: &[(&str, fn())] = &[
     ("namespace::a_jetson_has_its_release_file", jetson),
     ("namespace::what_is_installed_beside_goes_where_it_belongs", installed),
     ("namespace::a_run_writes_where_it_may_alone", confined),
+    ("namespace::each_path_leads_to_its_own_compiler", each_path_its_own),
+    ("namespace::a_script_before_a_compiler_reaches_it", wrapper_first),
     ("namespace::an_ordinary_user_has_it_all", ordinary_user),
     ("namespace::without_one_the_build_runs_and_the_reason_is_said", fallback),
 ];
@@ -181,6 +183,44 @@ fn confined() {
     project.writable = None;
     project.sh("echo x > ../outside/new").expect(0);
     assert!(outside.join("new").exists());
+}
+
+/// Two compilers of one name, the second of which the user names: each path leads to its own.
+fn each_path_its_own() {
+    let Some(mut project) = project() else { return };
+    for folder in ["first", "second"] {
+        let text = format!("#!/bin/sh\necho {folder} ${{0##*/}} \"$@\"\n");
+        project.tool(&format!("{folder}/gcc"), &text);
+    }
+    let (first, second) = (project.root.join("first"), project.root.join("second"));
+    project.path = format!("{first}:{second}:{}", project.path);
+    project.places.tools = vec![first.clone(), second.clone()];
+    project.own = vec![second.join("gcc"), second.join("aarch64-linux-gnu-gcc")];
+    let script = format!(
+        "gcc -mcpu=cortex-a57 -c a.c; {first}/gcc -c b.c; {second}/gcc -mcpu=cortex-a57 -c c.c; \
+         {second}/aarch64-linux-gnu-gcc -c d.c"
+    );
+    let done = project.sh(&script).expect(0);
+    let flags = "-march=x86-64-v3 -mtune=generic";
+    assert_eq!(
+        done.stdout,
+        format!("first gcc {flags} -c a.c\nfirst gcc -c b.c\nsecond gcc {flags} -c c.c\nfirst gcc -c d.c\n")
+    );
+    assert_eq!(done.run.calls.len(), 4);
+}
+
+/// A script that goes before a compiler on PATH, and calls it by its path: below a translated call that leads to the compiler,
+/// and not back to the script.
+fn wrapper_first() {
+    let Some(mut project) = project() else { return };
+    let (first, second) = (project.root.join("first"), project.root.join("second"));
+    project.tool("second/gcc", "#!/bin/sh\necho compiler \"$@\"\n");
+    project.tool("first/gcc", &format!("#!/bin/sh\nexec {second}/gcc -wrapped \"$@\"\n"));
+    project.path = format!("{first}:{second}:{}", project.path);
+    project.places.tools = vec![second.clone()];
+    let done = project.sh(&format!("gcc -c a.c; {second}/gcc -c b.c")).expect(0);
+    assert_eq!(done.stdout, "compiler -wrapped -c a.c\ncompiler -wrapped -c b.c\n");
+    assert_eq!(done.run.calls.len(), 2);
 }
 
 /// What root was tested with, once more as somebody else: that is another way into the namespace.

@@ -220,6 +220,7 @@ fn ten_at_once() {
                     policy,
                     toolkit: Some(&root.join("cuda")),
                     path: path.as_ref(),
+                    own: Vec::new(),
                     names: Vec::new(),
                     headers: [].into(),
                     pretence: cuferry_wrap::Pretence::None,

@@ -17,6 +17,7 @@ pub(crate) const TRIALS: &[(&str, fn())] = &[
     ("shims::the_toolkit_is_seen_with_a_shim_for_nvcc", toolkit),
     ("shims::arm_flags_are_translated", arm_flags),
     ("shims::a_shim_works_in_an_empty_environment", empty_environment),
+    ("shims::a_compiler_that_a_variable_names_by_its_path_is_the_one_that_compiles", named_by_its_path),
     ("shims::more_words_than_a_command_takes_go_through_a_file", many_words),
     ("shims::the_machine_is_named_as_asked", pretence),
     ("shims::nvidia_smi_answers_with_the_gpus_asked_for", nvidia_smi),
@@ -147,6 +148,31 @@ fn empty_environment() {
         ))
         .expect(0);
     assert_eq!((project.called().as_str(), done.run.calls.len()), ("gcc|-c|a.c\n", 1));
+}
+
+/// A compiler outside PATH, which a variable names: it is the one that compiles, with its words translated.
+fn named_by_its_path() {
+    let mut project = Project::new();
+    project.tool("opt/gcc/bin/g++", "#!/bin/sh\necho opt $0 \"$@\" >> \"$TOOL_LOG\"\n");
+    let own = project.root.join("opt/gcc/bin/g++");
+    std::os::unix::fs::symlink(project.root.join("opt/gcc"), project.root.join("opt/latest")).unwrap();
+    let linked = project.root.join("opt/latest/bin/g++");
+    let variables = [("CXX".into(), format!("{linked} -m64").into()), ("CC".into(), "gcc".into())];
+    project.own = cuferry_wrap::named_tools(&variables.into());
+    assert_eq!(project.own, [linked.as_path()]);
+    let session = project.prepare();
+    let value = format!("{linked} -m64");
+    // The session's folder has a blank in its name.
+    let script = "\"${CXX% -m64}\" -m64 -mcpu=cortex-a57 -c a.cpp; g++ -mcpu=cortex-a57 -c b.cpp; case $CXX in *-m64) ;; *) exit 3; esac";
+    let done = project.run(&session, "sh", &["-c", script], &[("CXX", &value)]).expect(0);
+    assert_eq!(
+        project.called(),
+        format!(
+            "opt {own} -m64 -march=x86-64-v3 -mtune=generic -c a.cpp\ng++|-march=x86-64-v3|-mtune=generic|-c|b.cpp\n"
+        )
+    );
+    let served: Vec<_> = done.run.calls.iter().map(|call| call.served_by.clone()).collect();
+    assert_eq!(served, [own.into_std_path_buf(), project.root.join("machine/g++").into_std_path_buf()]);
 }
 
 fn many_words() {
