@@ -30,7 +30,7 @@ fn robot() -> TestProject {
 }
 
 /// cuferry with the machine's own PATH: these builds call whatever they like.
-fn cuferry(project: &TestProject, args: &[&str]) -> Run {
+pub(crate) fn cuferry(project: &TestProject, args: &[&str]) -> Run {
     project.cuferry(args).env("PATH", variable("PATH").expect("these tests need a PATH")).run()
 }
 
@@ -39,7 +39,8 @@ fn report(project: &TestProject) -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-fn runs(project: &TestProject, program: &str) -> String {
+/// What a program that was built prints.
+pub(crate) fn runs(project: &TestProject, program: &str) -> String {
     let output = Command::new(project.at(program)).output().expect("it is a program for this machine");
     String::from_utf8(output.stdout).expect("it prints text")
 }

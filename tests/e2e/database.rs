@@ -1,11 +1,10 @@
 //! `rebuild` by a compilation database: the compiles of another build, repeated. With the machine's own make and compilers.
 
-use std::process::Command;
-
 use cuferry_testkit::variable;
 use serde_json::json;
 
-use crate::project::{Run, TestProject};
+use crate::build::{cuferry, runs};
+use crate::project::TestProject;
 
 const MAIN: &str =
     "#include <cstdio>\n#include \"arm.h\"\nint main() { std::puts(arm() ? \"moving\" : \"still\"); }\n";
@@ -34,15 +33,6 @@ fn robot() -> TestProject {
             "src/arm.c",
             "#include \"arm.h\"\n#include <math.h>\nint arm(void) { return sizeof NAME == 9; }\n",
         )
-}
-
-fn cuferry(project: &TestProject, args: &[&str]) -> Run {
-    project.cuferry(args).env("PATH", variable("PATH").expect("these tests need a PATH")).run()
-}
-
-fn runs(project: &TestProject, program: &str) -> String {
-    let output = Command::new(project.at(program)).output().expect("it is a program for this machine");
-    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 #[test]

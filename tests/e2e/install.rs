@@ -1,8 +1,9 @@
 //! What `make install` would install: it goes into a staging folder, from there into the image, and nowhere else.
 
-use cuferry_testkit::{lacking, variable};
+use cuferry_testkit::lacking;
 use serde_json::Value;
 
+use crate::build::cuferry;
 use crate::project::{Run, TestProject};
 
 const MAKEFILE: &str = "\
@@ -22,10 +23,6 @@ fn robot(makefile: &str) -> TestProject {
         .file("Makefile", makefile)
         .file("main.cpp", "#include <cstdio>\nint main() { std::puts(\"moving\"); }\n")
         .file("map.txt", "home\n")
-}
-
-fn cuferry(project: &TestProject, args: &[&str]) -> Run {
-    project.cuferry(args).env("PATH", variable("PATH").expect("these tests need a PATH")).run()
 }
 
 /// What an image starts.

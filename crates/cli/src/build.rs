@@ -32,7 +32,7 @@ use self::prepare::{Prepared, prepare};
 use self::report::{Changes, Report};
 pub(crate) use self::step::Step;
 use self::tree::Tree;
-pub(crate) use self::way::{Layout, Way, way};
+pub(crate) use self::way::{Layout, Own, Way, way};
 use crate::args::Format;
 use crate::args::build::{ToolkitChoice, Wrapping};
 use crate::context::Context;
@@ -45,6 +45,8 @@ use crate::words::print;
 pub(crate) struct Job<'a> {
     /// The project's folder, absolute.
     pub(crate) root: Utf8PathBuf,
+    /// What its files say, where that is known already.
+    pub(crate) tree: Option<Tree>,
     /// As people call it: `make`.
     pub(crate) command: String,
     /// Where results are looked for, beside `root`.
@@ -107,17 +109,23 @@ impl Work<'_> {
 
 /// Runs the job, tells what was changed and made, and ends with the build's own exit code where it failed by itself.
 pub(crate) fn carry_out(context: &Context, job: &Job<'_>) -> Result<Answer, Failure> {
-    let tree = tree::look(&job.root);
+    let looked;
+    let tree = if let Some(tree) = &job.tree {
+        tree
+    } else {
+        looked = tree::look(&job.root);
+        &looked
+    };
     let mut wanted = job.wrapping.toolkit.and_then(ToolkitChoice::release);
     let mut tried: Vec<CudaRelease> = Vec::new();
     loop {
-        let prepared = prepare(context, job, &tree, wanted)?;
+        let prepared = prepare(context, job, tree, wanted)?;
         report::heading(&prepared, &job.command);
         if let (Some(compiles), true) = (job.work.database(), tried.is_empty()) {
             compiles.notes.iter().for_each(|note| report::line("note", note));
         }
         let attempt = attempt(context, job, &prepared, !tried.is_empty())?;
-        let advice = if attempt.code == 0 { Vec::new() } else { advice(&prepared, &tree, &attempt) };
+        let advice = if attempt.code == 0 { Vec::new() } else { advice(&prepared, tree, &attempt) };
         tried.push(prepared.toolkit.release);
         let other =
             advice.iter().find_map(|advice| advice.other_toolkit).filter(|other| !tried.contains(other));

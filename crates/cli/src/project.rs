@@ -7,7 +7,7 @@ use cuferry_project::{Project, manifest};
 use walkdir::WalkDir;
 
 use crate::args::Selection;
-use crate::build::{Way, way};
+use crate::build::{Own, way};
 use crate::context::Context;
 use crate::failure::{Failure, Fault};
 
@@ -44,11 +44,11 @@ pub(crate) fn folder(dir: &Utf8Path) -> Result<Utf8PathBuf, Failure> {
 
 /// How the project builds itself, as far as it is to: what a manifest says goes before what its build files say, and what the
 /// user names before both.
-pub(crate) fn own_way(
+pub(crate) fn own_build(
     context: &Context,
     root: &Utf8Path,
     selection: &Selection,
-) -> Result<Option<Way>, Failure> {
+) -> Result<Option<Own>, Failure> {
     let database = selection.compile_commands.as_ref().map(|file| context.absolute(file));
     if database.is_none() && root.join(MANIFEST).exists() {
         return Ok(None);

@@ -70,11 +70,6 @@ impl Adder<'_> {
             let file = if nvcc { words::nvcc_list_of(&[file.to_string()]) } else { file.to_string() };
             self.add(&["-include", &file], reason("headers"));
         }
-        for define in &policy.defines {
-            let define =
-                if nvcc { words::nvcc_list_of(std::slice::from_ref(define)) } else { define.clone() };
-            self.add(&[&format!("-D{define}")], reason("defines"));
-        }
     }
 
     /// What flags make equal to ARM.

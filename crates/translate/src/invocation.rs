@@ -1,6 +1,7 @@
 //! A compiler command as words with roles: what it reads, writes and does.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
 use crate::options::{self, Argument, Role};
 use crate::response::{self, Expanded};
@@ -16,7 +17,8 @@ pub struct Invocation {
 }
 
 /// What a command does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Prints something about the tool or what it would do, and makes no file: `--version`, `-dumpmachine`, `-print-*`,
     /// `-###`, `--dryrun`, `-dM -E`.

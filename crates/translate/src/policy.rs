@@ -29,8 +29,6 @@ pub struct Policy {
     pub include_last: Vec<Utf8PathBuf>,
     /// Headers that every compile includes before all else.
     pub include_files: Vec<Utf8PathBuf>,
-    /// Macros that every compile defines: `NAME` or `NAME=VALUE`.
-    pub defines: Vec<String>,
     /// What of ARM's behaviour is kept.
     pub semantics: Semantics,
 }
@@ -49,7 +47,6 @@ impl Policy {
             include_first: Vec::new(),
             include_last: Vec::new(),
             include_files: Vec::new(),
-            defines: Vec::new(),
             semantics: Semantics {
                 unsigned_char: false,
                 unsigned_wchar: false,

@@ -114,7 +114,6 @@ fn policies() -> Vec<Policy> {
         include_first: vec!["/compat".into(), "/second, with a comma".into()],
         include_last: vec!["/neon".into()],
         include_files: Vec::new(),
-        defines: vec!["A=\"b c\"".to_owned()],
         semantics: Semantics {
             unsigned_char: true,
             fused_multiply_add: true,

@@ -23,8 +23,9 @@ pub struct Call {
     pub folder: PathBuf,
     /// Its process, which stayed the tool's.
     pub pid: u32,
-    /// What kind of call it was.
-    pub mode: CallMode,
+    /// What kind of call it was; none: a question about the machine that cuferry answered itself, see
+    /// [`Pretence`](crate::Pretence).
+    pub mode: Option<Mode>,
     /// What differs between `was` and `now`, and in the variables that the tool reads.
     pub changes: Vec<Change>,
     /// What was kept, and will not work on x86_64.
@@ -39,31 +40,6 @@ pub struct Call {
     pub sources: Vec<PathBuf>,
     /// The libraries that it links, in their order.
     pub libraries: Vec<LinkedLibrary>,
-}
-
-/// What kind of call it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CallMode {
-    /// Prints something about the tool, and makes no file.
-    Query,
-    /// Preprocesses, or lists dependencies.
-    Preprocess,
-    /// Compiles.
-    Compile,
-    /// Makes objects of assembly alone.
-    Assemble,
-    /// Links device code.
-    DeviceLink,
-    /// Links.
-    Link,
-    /// Makes an archive.
-    Archive,
-    /// All else.
-    #[default]
-    Other,
-    /// A question about the machine that cuferry answered itself: see [`Pretence`](crate::Pretence).
-    Answer,
 }
 
 /// A library that a call links.
@@ -86,7 +62,8 @@ pub(crate) struct Record {
     pub(crate) now: Option<Vec<String>>,
     pub(crate) folder: String,
     pub(crate) pid: u32,
-    pub(crate) mode: CallMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<Mode>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) changes: Vec<Change>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,7 +90,7 @@ pub(crate) enum RecordedLibrary {
 impl Record {
     /// Takes over what an invocation says of itself.
     pub(crate) fn describe(&mut self, invocation: &Invocation) {
-        self.mode = mode(invocation.mode());
+        self.mode = Some(invocation.mode());
         self.outputs = invocation.outputs().into_iter().map(Into::into).collect();
         self.sources = invocation.sources().into_iter().map(|source| source.path.into()).collect();
         self.libraries = invocation.libraries().into_iter().map(library).collect();
@@ -170,19 +147,6 @@ fn absolute(folder: &Path, path: &str) -> PathBuf {
 /// The folder as text, for a record.
 pub(crate) fn folder_text(folder: &Path) -> String {
     to_text(folder.as_os_str())
-}
-
-const fn mode(mode: Mode) -> CallMode {
-    match mode {
-        Mode::Query => CallMode::Query,
-        Mode::Preprocess => CallMode::Preprocess,
-        Mode::Compile => CallMode::Compile,
-        Mode::Assemble => CallMode::Assemble,
-        Mode::DeviceLink => CallMode::DeviceLink,
-        Mode::Link => CallMode::Link,
-        Mode::Archive => CallMode::Archive,
-        Mode::Other => CallMode::Other,
-    }
 }
 
 fn library(library: Library) -> RecordedLibrary {

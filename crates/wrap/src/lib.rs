@@ -65,7 +65,7 @@ mod text;
 mod tools;
 mod view;
 
-pub use call::{Call, CallMode, LinkedLibrary};
+pub use call::{Call, LinkedLibrary};
 pub use cover::Unserved;
 pub use environment::{Environment, Starter, named_tools};
 pub use error::WrapError;

@@ -61,7 +61,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::call::CallMode;
 
     fn record(word: &str) -> Record {
         Record {
@@ -70,7 +69,7 @@ mod tests {
             was: vec!["gcc".into(), word.into()],
             folder: "/a b".into(),
             pid: 7,
-            mode: CallMode::Compile,
+            mode: Some(cuferry_translate::Mode::Compile),
             outputs: vec!["./x.o".into(), "/y/../z.o".into()],
             ..Record::default()
         }

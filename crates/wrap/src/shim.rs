@@ -12,11 +12,11 @@ use std::process::{Command, ExitCode, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_translate::{
-    Change, Invocation, Scope, Tool, ToolKind, translate, translate_environment, with_nvcc_variables,
+    Change, Invocation, Mode, Scope, Tool, ToolKind, translate, translate_environment, with_nvcc_variables,
 };
 use rustix::io::Errno;
 
-use crate::call::{CallMode, Record, folder_text};
+use crate::call::{Record, folder_text};
 use crate::environment::{RUN, WITHIN};
 use crate::file::{ENTER, Served, SessionFile};
 use crate::text::{from_text, to_text};
@@ -215,7 +215,7 @@ impl Shim<'_> {
     fn answer_for_gpus(&self, called: &OsStr, args: &[String]) -> ExitCode {
         let printed = answer::nvidia_smi(&self.file.gpus, args);
         let mut record = self.record(called, args);
-        record.mode = CallMode::Answer;
+        record.mode = None;
         if printed.code == 0 {
             let why = "is not on this machine; it was answered with the GPUs that are built for";
             record.changes.push(self.answer_change(args, printed.text.trim_end(), why));
@@ -245,7 +245,7 @@ impl Shim<'_> {
         let truth = String::from_utf8_lossy(&output.stdout);
         let answer = answer::swap(&truth, swaps);
         let mut record = self.record(&words[0], args);
-        record.mode = CallMode::Answer;
+        record.mode = None;
         if answer != truth {
             let first = answer.lines().zip(truth.lines()).find(|(answer, truth)| answer != truth);
             let now = first.map_or("", |(answer, _)| answer);
@@ -279,6 +279,7 @@ impl Shim<'_> {
             was,
             folder: std::env::current_dir().map(|folder| folder_text(&folder)).unwrap_or_default(),
             pid: std::process::id(),
+            mode: Some(Mode::Other),
             ..Record::default()
         }
     }

@@ -7,8 +7,8 @@ use camino::Utf8Path;
 use cuferry_arch::GpuArch;
 use cuferry_inspect::inventory::{CodeKind, Machine};
 use cuferry_needs::Advice;
-use cuferry_translate::{Change, Note};
-use cuferry_wrap::{Call, CallMode};
+use cuferry_translate::{Change, Mode, Note};
+use cuferry_wrap::Call;
 use serde_json::{Value, json};
 
 use super::outcome::{Artefact, Outcome, Trouble};
@@ -64,7 +64,7 @@ impl<'a> Changes<'a> {
         let mut changes: BTreeMap<&Change, usize> = first.iter().map(|change| (change, 1)).collect();
         let mut notes: BTreeMap<&Note, usize> = BTreeMap::new();
         let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
-        let working = || calls.iter().filter(|call| call.mode != CallMode::Query);
+        let working = || calls.iter().filter(|call| call.mode != Some(Mode::Query));
         for call in working() {
             call.changes.iter().for_each(|change| *changes.entry(change).or_default() += 1);
             call.notes.iter().for_each(|note| *notes.entry(note).or_default() += 1);

@@ -6,7 +6,7 @@ use cuferry_needs::{Build, BuildKind, Needs, Staging};
 use super::command;
 use super::database::{self, Compiles};
 use super::step::Step;
-use super::tree;
+use super::tree::{self, Tree};
 use crate::failure::{Failure, Fault};
 
 /// How a project is built.
@@ -35,6 +35,13 @@ pub(crate) enum Way {
     },
     /// As a compilation database says that another build compiled.
     Database(Box<Compiles>),
+}
+
+/// A project that brings its own build.
+pub(crate) struct Own {
+    pub(crate) way: Way,
+    /// What its files say.
+    pub(crate) tree: Tree,
 }
 
 /// What the commands of a way depend on beside the project.
@@ -159,13 +166,20 @@ pub(crate) fn install_after(
 ///
 /// # Errors
 /// A build that `rebuild` cannot run, with the command that can; a database that is none.
-pub(crate) fn way(root: &Utf8Path, database: Option<&Utf8Path>) -> Result<Option<Way>, Failure> {
-    let read =
-        |file: &Utf8Path| database::read(file, root).map(|compiles| Some(Way::Database(Box::new(compiles))));
-    if let Some(file) = database {
-        return read(file);
-    }
-    let needs = tree::look(root).needs;
+pub(crate) fn way(root: &Utf8Path, database: Option<&Utf8Path>) -> Result<Option<Own>, Failure> {
+    let tree = tree::look(root);
+    let way = match database {
+        Some(file) => Some(by_database(file, root)?),
+        None => by_build_files(root, &tree.needs)?,
+    };
+    Ok(way.map(|way| Own { way, tree }))
+}
+
+fn by_database(file: &Utf8Path, root: &Utf8Path) -> Result<Way, Failure> {
+    database::read(file, root).map(|compiles| Way::Database(Box::new(compiles)))
+}
+
+fn by_build_files(root: &Utf8Path, needs: &Needs) -> Result<Option<Way>, Failure> {
     let is_database = |build: &&Build| build.kind == BuildKind::CompileCommands;
     let own = |build: &&Build| {
         let runs = matches!(
@@ -187,8 +201,8 @@ pub(crate) fn way(root: &Utf8Path, database: Option<&Utf8Path>) -> Result<Option
         BuildKind::Autotools { made: true } => Ok(Some(Way::Configure { source })),
         BuildKind::Sources => Ok(None),
         other => match needs.builds.iter().find(is_database).and_then(|build| build.file.as_ref()) {
-            Some(file) => read(&root.join(file)),
-            None => Err(foreign(build, other, &needs)),
+            Some(file) => by_database(&root.join(file), root).map(Some),
+            None => Err(foreign(build, other, needs)),
         },
     }
 }

@@ -14,6 +14,7 @@ pub(crate) fn run(context: &Context, args: &Cmake) -> Result<Answer, Failure> {
         context,
         &Job {
             root,
+            tree: None,
             command: "cmake".to_owned(),
             results: build.clone().into_iter().chain([context.folder.clone()]).collect(),
             makes: intent.makes,

@@ -13,6 +13,7 @@ pub(crate) fn run(context: &Context, args: &Make) -> Result<Answer, Failure> {
         context,
         &Job {
             root,
+            tree: None,
             command: "make".to_owned(),
             results: vec![context.folder.clone()],
             makes: intent.makes,

@@ -20,8 +20,8 @@ use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &args::Plan) -> Result<(), Failure> {
     let root = project::folder(&context.absolute(&args.selection.dir))?;
-    if let Some(way) = project::own_way(context, &root, &args.selection)? {
-        return own_build(args, &root, &way);
+    if let Some(own) = project::own_build(context, &root, &args.selection)? {
+        return own_build(args, &root, &own.way);
     }
     let loaded = project::load(root)?;
     let selected = select::decide(context, &loaded, &args.selection)?;

@@ -9,7 +9,7 @@ use cuferry_plan::{Plan, Settings};
 
 use crate::args::build::{Policies, Wrapping};
 use crate::args::{Format, Rebuild};
-use crate::build::{self, Job, Way, Work};
+use crate::build::{self, Job, Own, Work};
 use crate::commands::plan;
 use crate::context::{Context, jobs};
 use crate::failure::{Answer, Failure, Fault};
@@ -22,8 +22,8 @@ use crate::{report, select};
 
 pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<Answer, Failure> {
     let root = project::folder(&context.absolute(&args.selection.dir))?;
-    if let Some(way) = project::own_way(context, &root, &args.selection)? {
-        return own_build(context, args, root, way);
+    if let Some(own) = project::own_build(context, &root, &args.selection)? {
+        return own_build(context, args, root, own);
     }
     if args.policies != Policies::default() {
         let help = "write what you need into `host-flags` and `device-flags` of cuferry.toml, such as `-funsigned-char`";
@@ -61,11 +61,11 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<Answer, Failure> 
 }
 
 /// A project that brings its own build: that one is run, as `make` and `cmake` of cuferry's run it.
-fn own_build(context: &Context, args: &Rebuild, root: Utf8PathBuf, way: Way) -> Result<Answer, Failure> {
+fn own_build(context: &Context, args: &Rebuild, root: Utf8PathBuf, own: Own) -> Result<Answer, Failure> {
     let selection = &args.selection;
-    if selection.host != Host::X86_64 || selection.no_ptx || selection.bin_dir.is_some() {
+    if selection.host != Host::X86_64 || selection.no_ptx || selection.bin_dir.is_some() || args.keep_going {
         let help = "write a cuferry.toml (`cuferry init` writes one from the sources), or build with `make` or `cmake` themselves";
-        let message = "`--host`, `--no-ptx` and `--bin-dir` are for projects with a cuferry.toml; this one brings its own build";
+        let message = "`--host`, `--no-ptx`, `--bin-dir` and `--keep-going` are for projects with a cuferry.toml; this one brings its own build";
         return Err(Failure::say(Fault::Usage, "rebuild::own_build", message, help));
     }
     let image = match (&args.image, args.no_image) {
@@ -84,13 +84,14 @@ fn own_build(context: &Context, args: &Rebuild, root: Utf8PathBuf, way: Way) -> 
         no_check: false,
     };
     let job = Job {
-        command: format!("rebuild by {}", way.tool()),
+        command: format!("rebuild by {}", own.way.tool()),
         results: Vec::new(),
         makes: true,
         wrapping: &wrapping,
         jobs: args.jobs.unwrap_or_else(jobs),
         format: Some(args.format),
-        work: Work::Project(way),
+        work: Work::Project(own.way),
+        tree: Some(own.tree),
         root,
     };
     build::carry_out(context, &job)

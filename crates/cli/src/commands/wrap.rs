@@ -12,6 +12,7 @@ pub(crate) fn run(context: &Context, args: &Wrap) -> Result<Answer, Failure> {
         context,
         &Job {
             root,
+            tree: None,
             command: args.command.first().cloned().unwrap_or_default(),
             results: Vec::new(),
             makes: true,

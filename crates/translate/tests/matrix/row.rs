@@ -79,7 +79,6 @@ pub(crate) struct PolicyRow {
     raise: Option<u32>,
     include_first: bool,
     include_last: bool,
-    defines: Vec<String>,
     unsigned_char: bool,
     fused_multiply_add: bool,
     unsigned_wchar: bool,
@@ -131,7 +130,6 @@ impl PolicyRow {
             include_first: headers(self.include_first),
             include_last: headers(self.include_last),
             include_files: Vec::new(),
-            defines: self.defines.clone(),
             semantics: Semantics {
                 unsigned_char: self.unsigned_char,
                 fused_multiply_add: self.fused_multiply_add,

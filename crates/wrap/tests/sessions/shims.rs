@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use cuferry_wrap::{CallMode, Gpu, Pretence, WrapError, read_calls};
+use cuferry_translate::Mode;
+use cuferry_wrap::{Gpu, Pretence, WrapError, read_calls};
 
 use crate::project::Project;
 
@@ -56,7 +57,7 @@ fn a_name_is_served() {
         (change.rule.as_str(), change.was.as_str(), change.now.as_str()),
         ("CF2201", "aarch64-linux-gnu-g++", "g++")
     );
-    assert_eq!((first.tool.as_str(), first.mode), ("aarch64-linux-gnu-g++", CallMode::Compile));
+    assert_eq!((first.tool.as_str(), first.mode), ("aarch64-linux-gnu-g++", Some(Mode::Compile)));
     assert_eq!(first.outputs, [project.folder().join("x/a.o")]);
     assert_eq!(first.sources, [project.folder().join("a.cpp")]);
     assert_eq!(first.now[0], project.root.join("machine/g++").as_str());
@@ -127,7 +128,7 @@ fn toolkit() {
     );
     assert_eq!(project.called(), "nvcc|--version\nnvcc|-c|a.cu\nptxas|x\n");
     let modes: Vec<_> = done.run.calls.iter().map(|call| call.mode).collect();
-    assert_eq!(modes, [CallMode::Query, CallMode::Compile]);
+    assert_eq!(modes, [Some(Mode::Query), Some(Mode::Compile)]);
 }
 
 fn arm_flags() {
@@ -178,22 +179,24 @@ fn named_by_its_path() {
 fn many_words() {
     let mut project = Project::new();
     project.tool("machine/gcc", "#!/bin/sh\ntest $# = 1 && cp \"${1#@}\" \"$TOOL_LOG\"\n");
-    project.policy.defines = (0..20_000).map(|number| format!("NAME_{number}=\"a\\ b'{number}\"")).collect();
+    project.policy.include_first = (0..20_000).map(|number| format!("/odd \\ b'\"{number}").into()).collect();
     let script = "ulimit -s 1024; gcc -c a.c";
     let session = project.prepare();
     let done = project.run(&session, "sh", &["-c", script], &[]).expect(0);
     let words = project.called();
     assert!(!done.run.log.with_file_name("words").exists(), "what was for one call stays");
     // What stands in the file is what gcc reads in it.
-    let some: Vec<&str> = words.split_inclusive('\n').filter(|line| line.contains("NAME_1999")).collect();
+    let some: Vec<&str> = words.split_inclusive('\n').filter(|line| line.contains("1999")).collect();
     let some = some.concat();
     project.file("some", &some);
-    project.file("a.c", "NAME_19999\n");
+    project.file("a.c", "");
     let output = std::process::Command::new("gcc")
-        .args(["@some", "-E", "-P", "a.c"])
+        .args(["@some", "-E", "-P", "-v", "a.c"])
+        .env("LC_ALL", "C")
         .current_dir(project.folder())
         .output();
-    assert_eq!(String::from_utf8_lossy(&output.unwrap().stdout), "\"a\\ b'19999\"\n", "{some}");
+    let said = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(said.contains("directory \"/odd \\ b'\"19999\""), "{some}{said}");
 }
 
 fn pretence() {
@@ -204,7 +207,7 @@ fn pretence() {
     let done = project.sh("uname -m; uname -s; gcc -dumpmachine").expect(0);
     assert_eq!(done.stdout, "aarch64\nLinux\nx86_64-linux-gnu\n");
     let modes: Vec<_> = done.run.calls.iter().map(|call| call.mode).collect();
-    assert_eq!(modes, [CallMode::Answer, CallMode::Other, CallMode::Query]);
+    assert_eq!(modes, [None, Some(Mode::Other), Some(Mode::Query)]);
     let change = &done.run.calls[0].changes[0];
     assert_eq!(
         (change.rule.as_str(), change.was.as_str(), change.now.as_str()),
