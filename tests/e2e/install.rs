@@ -58,6 +58,25 @@ fn an_image_is_of_what_make_installs() {
 }
 
 #[test]
+fn a_folder_that_recipes_cannot_name_installs_elsewhere() {
+    let folder = "Röbot 'x' \"y\"";
+    let project = TestProject::new();
+    for name in ["Makefile", "main.cpp", "map.txt"] {
+        let from = robot(MAKEFILE);
+        let text = std::fs::read_to_string(from.at(name)).expect("it was written");
+        project.write(&format!("{folder}/{name}"), &text);
+    }
+    if !staged(&cuferry(&project, &["rebuild", folder, "--image", "../robot.tar"]).expect(0)) {
+        return;
+    }
+    assert_eq!(entrypoint(&project, "../robot.tar"), "/usr/local/bin/robot");
+    let names = project.at(folder).read_dir().expect("it is there").flatten().map(|entry| entry.file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["Makefile", "main.cpp", "map.txt", "robot", "target"]);
+}
+
+#[test]
 fn make_with_an_image_installs_too() {
     let project = robot(MAKEFILE);
     let run =

@@ -271,7 +271,7 @@ fn notes(closure: &Closure) -> Vec<String> {
 impl Image {
     /// What to type next.
     pub(crate) fn next_steps(&self) -> Vec<String> {
-        let path = &self.written.path;
+        let path = shell_words::quote(self.written.path.as_str());
         let platform = if self.host == Host::of_this_program() { "" } else { " --platform linux/arm64" };
         if self.archive {
             vec![format!(

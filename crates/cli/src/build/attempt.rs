@@ -93,7 +93,8 @@ pub(super) fn attempt(
             break;
         }
         attempt.settle(&step, code)?;
-        if job.makes && !job.wrapping.no_check {
+        // What half of an install step left is nothing that was made.
+        if job.makes && !job.wrapping.no_check && code == 0 {
             attempt.outcome = Some(look(job, prepared, &attempt.calls, start));
         }
     }
@@ -215,8 +216,9 @@ fn steps(
             changes.append(&mut translated.changes);
             serve_named(&mut translated.args, prepared, changes);
             let install = || {
-                let stage = Folders::of(prepared).stage;
-                install_after(&translated.args, folder, &prepared.tree.needs, &stage)
+                let stage = Folders::of(prepared).make_stage;
+                let install = install_after(&translated.args, folder, &prepared.tree.needs, &stage);
+                install.filter(|_| folder::is_plain(&stage))
             };
             let install = (staged && job.makes).then(install).flatten();
             if let Some(stage) = install.as_ref().and_then(|install| install.stage.as_ref()) {
@@ -252,14 +254,18 @@ fn project(
     staged: bool,
 ) -> Result<Vec<Step>, Failure> {
     let folders = Folders::of(prepared);
+    let (stage, staged) = match way {
+        Way::Cmake { .. } => (&folders.stage, staged),
+        _ => (&folders.make_stage, staged && folder::is_plain(&folders.make_stage)),
+    };
     let layout = Layout {
         build: folders.cmake.clone(),
-        stage: folders.stage.clone(),
+        stage: stage.clone(),
         staged,
         jobs: job.jobs.get(),
         anew: again,
     };
-    folder::remove(&folders.stage)?;
+    folder::remove(stage)?;
     let way = match way {
         Way::Cmake { .. } => {
             if again || folder::is_stale(&folders.cmake, prepared) {
@@ -275,7 +281,7 @@ fn project(
     };
     let steps = way.steps(&layout);
     if steps.iter().any(|step| step.stage.is_some()) {
-        create(&folders.stage)?;
+        create(stage)?;
     }
     Ok(steps)
 }
@@ -351,7 +357,8 @@ fn shared_libraries(folder: &Utf8Path) -> Vec<String> {
 fn look(job: &Job<'_>, prepared: &Prepared<'_>, calls: &[Call], start: SystemTime) -> Outcome {
     let mut folders: BTreeSet<Utf8PathBuf> = job.results.iter().chain([&job.root]).cloned().collect();
     // Where the project cannot be written.
-    folders.extend([Folders::of(prepared).stage, folder::copy_of(prepared)]);
+    let Folders { stage, make_stage, cmake, .. } = Folders::of(prepared);
+    folders.extend([stage, make_stage, cmake, folder::copy_of(prepared)]);
     let mut paths = outcome::written_since(&folders, start);
     let outputs = calls.iter().flat_map(|call| &call.outputs);
     let linked = outputs.filter_map(|path| Utf8PathBuf::from_path_buf(path.clone()).ok());

@@ -13,8 +13,10 @@ use crate::failure::{Failure, Fault};
 pub(crate) struct Folders {
     /// Where CMake builds.
     pub(crate) cmake: Utf8PathBuf,
-    /// What an install step fills.
+    /// What CMake's install step fills.
     pub(crate) stage: Utf8PathBuf,
+    /// What make's fills: recipes name it without quotes.
+    pub(crate) make_stage: Utf8PathBuf,
     /// Objects of a compilation database.
     pub(crate) objects: Utf8PathBuf,
     /// Programs and libraries made of these.
@@ -24,14 +26,13 @@ pub(crate) struct Folders {
 impl Folders {
     pub(crate) fn of(prepared: &Prepared<'_>) -> Self {
         let inside = prepared.root.join(RESULTS);
-        let base = if std::fs::create_dir_all(&inside).is_ok() && is_writable(&inside) {
-            inside
-        } else {
-            prepared.session.folder().join("build")
-        };
+        let beside = prepared.session.folder().join("build");
+        let writable = std::fs::create_dir_all(&inside).is_ok() && is_writable(&inside);
+        let base = if writable { inside } else { beside.clone() };
         Self {
             cmake: base.join("cmake"),
             stage: base.join("stage"),
+            make_stage: if is_plain(&base) { &base } else { &beside }.join("stage"),
             objects: base.join("objects"),
             made: base.join("x86_64"),
         }
@@ -40,6 +41,11 @@ impl Folders {
 
 /// Where all of this lies in a project.
 pub(crate) const RESULTS: &str = "target/cuferry";
+
+/// Whether a makefile can name the folder in a recipe without quotes, as they all do with `$(DESTDIR)`.
+pub(crate) fn is_plain(folder: &Utf8Path) -> bool {
+    folder.as_str().chars().all(|letter| letter.is_alphanumeric() || "/_-.+@,".contains(letter))
+}
 
 /// Whether a file can be made there: permission bits do not say it of a file system that is mounted read-only.
 pub(crate) fn is_writable(folder: &Utf8Path) -> bool {

@@ -191,7 +191,8 @@ fn by_build_files(root: &Utf8Path, needs: &Needs) -> Result<Option<Way>, Failure
     let Some(first) = needs.builds.first() else { return Ok(None) };
     // Who has a build of its own is built by it: a database is mostly there for editors.
     let build = if is_database(&first) { needs.builds.iter().find(own).unwrap_or(first) } else { first };
-    let source = root.join(&build.folder);
+    // Joined with nothing, a path ends in a slash.
+    let source = if build.folder.as_str().is_empty() { root.to_owned() } else { root.join(&build.folder) };
     match &build.kind {
         BuildKind::CMake { installs, .. } => Ok(Some(Way::Cmake { source, installs: *installs })),
         BuildKind::Make { default, targets, staging } => {
