@@ -46,29 +46,23 @@ pub struct Bound {
     pub relative: f64,
     /// A distance, as a power of two.
     pub absolute: f64,
-    /// A share of the first source's magnitude: the error that a one-step argument reduction makes.
-    pub of_argument: f64,
 }
 
 impl Bound {
     /// A share of the magnitude, 2 to the `power`.
     pub fn relative(power: f64) -> Self {
-        Self { relative: power.exp2(), absolute: 0.0, of_argument: 0.0 }
+        Self { relative: power.exp2(), absolute: 0.0 }
     }
 
     /// A distance, 2 to the `power`.
     pub fn absolute(power: f64) -> Self {
-        Self { relative: 0.0, absolute: power.exp2(), of_argument: 0.0 }
+        Self { relative: 0.0, absolute: power.exp2() }
     }
 
     /// Either of two.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self {
-            relative: self.relative.max(other.relative),
-            absolute: self.absolute.max(other.absolute),
-            of_argument: self.of_argument.max(other.of_argument),
-        }
+        Self { relative: self.relative.max(other.relative), absolute: self.absolute.max(other.absolute) }
     }
 }
 
