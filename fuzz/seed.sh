@@ -12,7 +12,7 @@ fi
 corpus=$(cd "$(dirname "$0")" && pwd)/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$corpus"/{elf,archive,fatbin,cubin,image,ptx}
+mkdir -p "$corpus"/{elf,archive,fatbin,cubin,image,ptx,deb,needs,diagnose,scan,rules,command}
 cd "$work"
 
 cat >k.cu <<'CU'
@@ -106,5 +106,22 @@ PY
 keep image docker docker.tar
 keep image oci oci.tar
 keep image wheel a-1.0-py3-none-linux_aarch64.whl
-printf '2.0\n' >debian-binary && tar -czf control.tar.gz -C root/etc os-release && cp layer.tgz data.tar.gz && ar rc a.deb debian-binary control.tar.gz data.tar.gz && keep image deb a.deb
+printf '2.0\n' >debian-binary && tar -czf control.tar.gz -C root/etc os-release && cp layer.tgz data.tar.gz && ar rc a.deb debian-binary control.tar.gz data.tar.gz && keep image deb a.deb && keep deb gz a.deb
+xz -k layer.tar && cp layer.tar.xz data.tar.xz && ar rc xz.deb debian-binary control.tar.gz data.tar.xz && keep deb xz xz.deb
+if [ -f layer.tzst ]; then cp layer.tzst data.tar.zst && ar rc zst.deb debian-binary control.tar.gz data.tar.zst && keep deb zst zst.deb; fi
+cp layer.tar data.tar && ar rc plain.deb debian-binary control.tar.gz data.tar && keep deb plain plain.deb
+# Text: the repository's own projects, rules, commands and the logs of its tests, in the forms that the targets read.
+python3 - "$(dirname "$corpus")/.." "$corpus" <<'PY'
+import pathlib, re, sys, tomllib
+root, corpus = map(pathlib.Path, sys.argv[1:])
+def keep(target, name, data): (corpus / target / name).write_bytes(data)
+for path in sorted((root / "examples").rglob("*")):
+    if path.is_file() and path.stat().st_size < 1 << 16 and "target" not in path.parts:
+        for target in "needs", "scan": keep(target, "-".join(path.parts[-2:]), path.name.encode() + b"\n" + path.read_bytes())
+for path in sorted((root / "crates/scan/rules").glob("*.toml")): keep("rules", path.name, path.read_bytes())
+matrix = tomllib.loads((root / "crates/translate/tests/matrix.toml").read_text())
+for number, row in enumerate(matrix["command"]): keep("command", str(number), "\n".join(row["args"].split()).encode())
+log = (root / "crates/needs/tests/diagnose.rs").read_text()
+for number, text in enumerate(re.findall(r'"((?:[^"\\]|\\.)*\\n)"', log)): keep("diagnose", str(number), re.sub(r"\\(.)", lambda found: {"n": "\\n", "t": "\\t"}.get(found[1], found[1]), text).encode())
+PY
 for target in "$corpus"/*; do echo "$(basename "$target"): $(find "$target" -type f | wc -l) files"; done

@@ -19,10 +19,7 @@ const XZ_MEMORY: u64 = 128 << 20;
 /// How much of the archive is read at a time, in bytes.
 const READ: usize = 128 * 1024;
 
-/// Unpacks `path` into the folder `into`, which exists and is empty. `archive` is the package's name, for messages.
-/// `wanted` is asked about each file, and about each symbolic link with what it says.
-///
-/// Files come out read-only: trees hard-link them, and writing to one would change all.
+/// Unpacks the package in the file `path`; see [`unpack_deb`].
 pub(crate) fn unpack(
     path: &Utf8Path,
     archive: &str,
@@ -31,7 +28,23 @@ pub(crate) fn unpack(
 ) -> Result<(), InstallError> {
     let file = File::open(path).at("open", path)?;
     let length = file.metadata().at("read", path)?.len();
-    let (name, content) = data_member(BufReader::with_capacity(READ, file), archive)?;
+    unpack_deb(BufReader::with_capacity(READ, file), length, archive, into, wanted)
+}
+
+/// Unpacks a package of `length` bytes into the folder `into`, which exists and is empty. `archive` is its name, for
+/// messages. `wanted` is asked about each file, and about each symbolic link with what it says.
+///
+/// Files come out read-only: trees hard-link them, and writing to one would change all. A package that would write outside
+/// of `into`, or holds far more than its length, ends in [`InstallError::Hostile`]; what is no package, or damaged, in
+/// [`InstallError::BrokenArchive`].
+pub fn unpack_deb(
+    file: impl Read,
+    length: u64,
+    archive: &str,
+    into: &Utf8Path,
+    wanted: &dyn Fn(&Utf8Path, Option<&Utf8Path>) -> bool,
+) -> Result<(), InstallError> {
+    let (name, content) = data_member(file, archive)?;
     let reader = decoder(&name, content).map_err(|problem| broken(archive, problem))?;
     let mut unpacking = Unpacking {
         archive,

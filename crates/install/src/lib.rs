@@ -39,6 +39,7 @@ mod unpack;
 pub use companion::{
     Headers, ensure_companion, ensure_compiler, ensure_headers, installed_companion, installed_compilers,
 };
+pub use deb::unpack_deb;
 pub use ensure::{Libraries, Request, ensure, ensure_libraries, installed};
 pub use error::{Hostility, InstallError, Server};
 pub use lock::lock;
