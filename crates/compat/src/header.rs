@@ -84,6 +84,7 @@ const CUDA13: &[Header] = headers!("cuda13",
     "cuda_runtime.h"
     "cuda_runtime_api.h"
     "cuferry/cuda13_driver.h"
+    "cuferry/cuda13_npp.h"
     "cuferry/cuda13_runtime.h"
     "cufft.h"
     "cufftXt.h"

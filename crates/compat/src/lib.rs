@@ -5,8 +5,10 @@
 
 mod header;
 mod neon;
+mod npp;
 mod removed;
 
 pub use header::{ARM_FEATURES, ARM_TYPES, Header, arm_headers, cuda13_headers};
 pub use neon::{Intrinsic, acle, intrinsic, intrinsics};
+pub use npp::{is_npp_removed, npp_headers};
 pub use removed::{Kind, Removed, removed, removed_named};

@@ -50,6 +50,14 @@ fn a_projects_own_errors_get_no_advice() {
 }
 
 #[test]
+fn functions_of_npp_are_told() {
+    let line = "a.cpp:5:9: error: 'nppiFilterBox_8u_C1R' was not declared in this scope\n";
+    check(line, "CF4007", "nppiFilterBox_8u_C1R", "`nppiFilterBox_8u_C1R_Ctx`");
+    check_none("a.cpp:5:9: error: 'nppiOfMine' was not declared in this scope\n");
+    assert_eq!(advice(line, &Needs::default(), "11.8"), []);
+}
+
+#[test]
 fn the_library_of_checks_is_named() {
     let line = "/usr/bin/ld: cannot find /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.ubsan_standalone-x86_64.a: No such file or directory\n";
     check(line, "CF4002", "libclang_rt.ubsan", "`apt install libclang-rt-14-dev`");

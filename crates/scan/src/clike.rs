@@ -266,6 +266,12 @@ impl Search<'_> {
                     let message = Some(removed::message(entry));
                     found.push(Candidate { find, token: *token, message, mild: entry.given_back });
                 }
+                if let Some(find) = removed
+                    && role == Role::Call
+                    && let Some(message) = removed::npp(word, self.options.toolkit)
+                {
+                    found.push(Candidate { find, token: *token, message: Some(message), mild: true });
+                }
             }
         }
         found

@@ -16,7 +16,7 @@ use cuferry_wrap::{Places, Pretence, Request, Session, WrapError, named_tools};
 
 use super::Job;
 use super::gpu::{Gpu, gpu_policy};
-use super::headers::headers;
+use super::headers::{headers, npp_headers};
 use super::release::{choose_release, take_toolkit};
 use super::tree::Tree;
 use crate::args::build::{Meaning, Pretend};
@@ -82,7 +82,10 @@ pub(crate) fn prepare<'a>(
             "`wchar_t` keeps its sign where gcc compiles, which has no flag for it (CF1097)".to_owned(),
         );
     }
-    let headers = headers(context, tree, args, &include, &mut policy, &mut notes)?;
+    let mut headers = headers(context, tree, args, &include, &mut policy, &mut notes)?;
+    if tree.uses_npp && !args.policies.no_compat {
+        npp_headers(&toolkit, &include, &mut policy, &mut headers, &mut notes);
+    }
     let exe = std::env::current_exe().map_err(|error| {
         let help = "the kernel must offer `/proc/self/exe`";
         Failure::say(Fault::Machine, "wrap::executable", format!("cannot find cuferry itself: {error}"), help)

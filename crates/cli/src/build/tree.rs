@@ -23,6 +23,8 @@ pub(crate) struct Tree {
     pub(crate) uses_cccl: bool,
     /// Includes of ARM's own headers.
     pub(crate) uses_arm_headers: bool,
+    /// Includes of NPP: its functions without a stream context go, release by release.
+    pub(crate) uses_npp: bool,
     /// `__fp16` and `__bf16`, which gcc has on ARM alone.
     pub(crate) uses_arm_types: bool,
     /// Names that CUDA 13 removed, and headers of cuferry's give back: fields of structures among them, which no other
@@ -35,6 +37,8 @@ const CCCL: [&str; 5] = ["<thrust/", "<cub/", "<cuda/", "cooperative_groups", "<
 /// What makes [`Tree::uses_arm_headers`] true.
 const ARM_HEADERS: [&str; 5] = ["arm_neon.h", "arm_acle.h", "arm_fp16.h", "arm_bf16.h", "arm_sve.h"];
 
+/// What makes [`Tree::uses_npp`] true.
+const NPP: [&str; 2] = ["<npp", "\"npp"];
 /// What makes [`Tree::uses_arm_types`] true.
 const ARM_TYPES: [&str; 2] = ["__fp16", "__bf16"];
 /// The names of [`Tree::uses_removed_names`].
@@ -49,6 +53,7 @@ pub(crate) fn look(root: &Utf8Path) -> Tree {
     let mut uses_cccl = false;
     let mut uses_arm_headers = false;
     let mut uses_arm_types = false;
+    let mut uses_npp = false;
     let mut uses_removed_names = false;
     let files = files(root).into_iter().filter_map(|(path, whole)| {
         let bytes = contents(&root.join(&path), whole)?;
@@ -57,13 +62,14 @@ pub(crate) fn look(root: &Utf8Path) -> Tree {
         if whole {
             uses_cccl = uses_cccl || holds(&CCCL);
             uses_arm_headers = uses_arm_headers || holds(&ARM_HEADERS);
+            uses_npp = uses_npp || holds(&NPP);
             uses_arm_types = uses_arm_types || holds(&ARM_TYPES);
             uses_removed_names = uses_removed_names || REMOVED.is_match(&bytes);
         }
         Some((path, bytes))
     });
     let needs = read(files);
-    Tree { needs, uses_cccl, uses_arm_headers, uses_arm_types, uses_removed_names }
+    Tree { needs, uses_cccl, uses_arm_headers, uses_npp, uses_arm_types, uses_removed_names }
 }
 
 /// The files that say something, sorted, and whether they are read whole.

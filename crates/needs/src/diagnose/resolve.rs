@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::tegra::TegraStatus;
 use cuferry_arch::{CudaRelease, GpuArch, table};
-use cuferry_compat::{Kind as RemovedKind, removed_named};
+use cuferry_compat::{Kind as RemovedKind, is_npp_removed, removed_named};
 
 use super::log::{Finding, Log};
 use super::rows::{Other, Reads};
@@ -12,6 +12,9 @@ use crate::library::CudaLibrary;
 use crate::needs::Needs;
 use crate::package::{Channel, Package};
 use crate::{api, library, package, tegra};
+
+/// What helps where headers of cuferry's give a name back.
+const BUILD_THROUGH: &str = "cuferry's headers for CUDA 13 give it back: build through cuferry";
 
 /// The ids that are given here; those of `text` rows are in `data/failures.toml`.
 pub(crate) const IDS: &[&str] = &[
@@ -169,6 +172,11 @@ impl Case<'_> {
             let lacks = self.context.release.is_none_or(|release| release >= since);
             return lacks.then(|| self.gone(since, if of.is_some() { "the field" } else { "the name" }));
         }
+        if of.is_none() && is_npp_removed(name) {
+            let since = CudaRelease::new(13, 0);
+            let lacks = self.context.release.is_none_or(|release| release >= since);
+            return lacks.then(|| self.gone(since, "NPP's function"));
+        }
         let new = api::new_names();
         if of.is_none() && new.templates.iter().any(|template| template == name) {
             // Everyone has textures; CUDA's are the ones that a compiler misses as a template.
@@ -306,8 +314,9 @@ impl Case<'_> {
         let cause = format!("{what} `{name}` is gone since CUDA {since}");
         let instead = row.map(|row| row.instead.as_str()).filter(|instead| !instead.is_empty());
         let todo = match row {
-            Some(row) if row.given_back => {
-                "cuferry's headers for CUDA 13 give it back: build through cuferry".to_owned()
+            Some(row) if row.given_back => BUILD_THROUGH.to_owned(),
+            None if is_npp_removed(name) => {
+                format!("{BUILD_THROUGH}; or in the sources: `{name}_Ctx`, which takes an NppStreamContext")
             }
             _ => instead.map_or_else(
                 || "change the sources".to_owned(),

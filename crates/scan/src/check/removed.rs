@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use cuferry_arch::CudaRelease;
-use cuferry_compat::{Kind, Removed, removed, removed_named};
+use cuferry_compat::{Kind, Removed, is_npp_removed, removed, removed_named};
 
 use crate::matcher::Bounds;
 
@@ -21,6 +21,21 @@ pub(crate) fn is_name(word: &[u8]) -> bool {
     NAMES.contains(word)
 }
 
+/// What to say of a function of NPP's that CUDA 13 took away, where `release` is no older.
+pub(crate) fn npp(name: &[u8], release: CudaRelease) -> Option<String> {
+    let name = str::from_utf8(name).ok().filter(|name| is_npp_removed(name))?;
+    (release >= CudaRelease::new(13, 0)).then(|| {
+        format!(
+            "`{name}` was removed in CUDA 13.0; cuferry's compatibility header gives it back: by `{name}_Ctx`, which takes an \
+             NppStreamContext"
+        )
+    })
+}
+
+fn is_npp(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok_and(is_npp_removed)
+}
+
 /// Names, and for fields their structures, as words of which one is in every file that uses the API.
 pub(crate) fn triggers() -> Vec<(String, Bounds)> {
     let words: BTreeSet<&str> = removed()
@@ -28,7 +43,8 @@ pub(crate) fn triggers() -> Vec<(String, Bounds)> {
         .filter(|entry| is_wanted(entry))
         .map(|entry| entry.of.as_deref().unwrap_or(&entry.name))
         .collect();
-    words.into_iter().map(|word| (word.to_owned(), Bounds::Word { start: true, end: true })).collect()
+    let whole = words.into_iter().map(|word| (word.to_owned(), Bounds::Word { start: true, end: true }));
+    whole.chain([("npp".to_owned(), Bounds::Identifier(is_npp))]).collect()
 }
 
 /// The entry that a use of `name` means: as a field after `.` or `->`, else as anything but a field. `release` is the

@@ -242,6 +242,12 @@ pub(crate) const CASES: &[(&str, &str, &str)] = &[
     ("CF1100", "a.cu", "void f() { cudaDeviceSynchronize(); } // cudaThreadSynchronize\n"),
     ("CF1100", "a.cu", "void f(cudaDeviceProp p) { int k = p.«clockRate»; int clockRate = 1; }"),
     ("CF1100", "a.cu", "«cuCtxCreate»(&c, 0, d); cuCtxCreate(&c, NULL, 0, f(d, 1)); T *cuCtxCreate;"),
+    ("CF1100", "a.cpp", "s = «nppiFilterBox_8u_C1R»(p, 8, q, 8, size, mask, anchor);"),
+    (
+        "CF1100",
+        "a.cpp",
+        "nppiFilterBox_8u_C1R_Ctx(p, c); nppiMalloc_8u_C1(8, 8, &n); nppiOfMine(); // nppiAdd_8u_C1RSfs()",
+    ),
     ("CF1100", "a.cu", "#if CUDART_VERSION < 4000\nvoid f() { cudaThreadSynchronize(); }\n#endif\n"),
     ("CF1101", "a.cu", "v += «__shfl_down»(v, 16);"),
     ("CF1101", "a.cu", "v += __shfl_down_sync(0xffffffff, v, 16);"),
