@@ -1,5 +1,7 @@
 //! CUDA toolkits that are on this machine already: named by the environment, on `PATH`, or in the usual folders.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::CudaRelease;
 use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
@@ -32,6 +34,25 @@ pub fn find(environment: &Environment) -> Vec<Toolkit> {
         }
     }
     found
+}
+
+/// The static libraries that a folder of NVIDIA's libraries lacks, with the shared one of each that is there, both as `-l`
+/// names them: wheels bring `libcurand.so` without `libcurand_static.a`.
+pub fn shared_alone(folder: &Utf8Path) -> BTreeMap<String, String> {
+    let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
+    let names: BTreeSet<String> = entries.map(|entry| entry.file_name().to_owned()).collect();
+    let shared = names.iter().filter_map(|name| name.strip_prefix("lib")?.strip_suffix(".so"));
+    let mut alone = BTreeMap::new();
+    for name in shared {
+        // cuFFT's comes in two static forms.
+        for absent in [format!("{name}_static"), format!("{name}_static_nocallback")] {
+            let suits = !absent.ends_with("_nocallback") || name == "cufft";
+            if suits && !names.contains(&format!("lib{absent}.a")) {
+                alone.insert(absent, name.to_owned());
+            }
+        }
+    }
+    alone
 }
 
 /// `cuda`, then `cuda-13.0` and the like, newest first.
@@ -76,6 +97,25 @@ mod tests {
         assert_eq!(version(text), Some((CudaRelease::new(13, 0), "V13.0.88".to_owned())));
         assert_eq!(version("clang version 14"), None);
         assert_eq!(version("release next, V1"), None);
+    }
+
+    #[test]
+    fn a_library_that_is_there_as_a_shared_one_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "libcudart.so",
+            "libcudart_static.a",
+            "libcurand.so",
+            "libcurand.so.10",
+            "libcufft.so",
+            "libculibos.a",
+        ] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let alone = shared_alone(Utf8Path::from_path(folder.path()).unwrap());
+        let alone: Vec<_> = alone.iter().map(|(absent, shared)| format!("{absent}: {shared}")).collect();
+        assert_eq!(alone, ["cufft_static: cufft", "cufft_static_nocallback: cufft", "curand_static: curand"]);
+        assert!(shared_alone("/nowhere".into()).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::options::{Argument, Role};
 use crate::response::Fates;
 use crate::rules::{self, reason};
 use crate::translation::{Work, put, read, spelt};
-use crate::{Family, Invocation, Language, Scope, Tool, TranslateError, paths, tool, words};
+use crate::{Family, Invocation, Language, Scope, Tool, TranslateError, paths, static_library, tool, words};
 
 impl Work<'_> {
     /// A driver's command.
@@ -21,9 +21,12 @@ impl Work<'_> {
         let mut fates = vec![None; words.len()];
         let arguments = read(family, words);
         let mut given: Vec<String> = Vec::new();
+        let mut bound = false;
         for argument in &arguments {
             let was = spelt(words, argument);
-            if let Some(now) = self.host_argument(argument, was, words, for_nvcc) {
+            bound = static_library::binds(family, argument).unwrap_or(bound);
+            let shared = self.static_library(family, argument, was.clone(), bound);
+            if let Some(now) = shared.or_else(|| self.host_argument(argument, was, words, for_nvcc)) {
                 // One ARM build names CPU and instruction set side by side: their counterpart is wanted once.
                 let new: Vec<_> = now.into_iter().filter(|word| !given.contains(word)).collect();
                 given.extend(new.iter().filter(|word| word.starts_with("-m")).cloned());

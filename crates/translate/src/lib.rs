@@ -18,6 +18,7 @@ mod paths;
 pub mod policy;
 mod response;
 pub mod rules;
+mod static_library;
 pub mod tool;
 pub mod translation;
 pub mod variables;

@@ -6,7 +6,7 @@ use crate::options::{Argument, Role};
 use crate::response::Fates;
 use crate::rules::{self, reason};
 use crate::translation::{Work, put, read, spelt};
-use crate::{Family, Scope, paths};
+use crate::{Family, Scope, paths, static_library};
 
 impl Work<'_> {
     /// ld's words. `direct`: no driver is there that would name the loader and the emulation by itself.
@@ -15,9 +15,12 @@ impl Work<'_> {
         if !self.to_x86() {
             return fates;
         }
+        let mut bound = false;
         for argument in read(Family::Ld, words) {
             let was = spelt(words, &argument);
-            if let Some(now) = self.linker_argument(&argument, was, words, direct) {
+            bound = static_library::binds(Family::Ld, &argument).unwrap_or(bound);
+            let shared = self.static_library(Family::Ld, &argument, was.clone(), bound);
+            if let Some(now) = shared.or_else(|| self.linker_argument(&argument, was, words, direct)) {
                 put(&mut fates, &argument, now);
             }
         }

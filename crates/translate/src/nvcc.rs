@@ -20,7 +20,8 @@ impl Work<'_> {
         let forwards = invocation.has(Role::Forward);
         for argument in arguments {
             let was = spelt(words, argument);
-            if let Some(now) = self.nvcc_argument(argument, was, forwards) {
+            let shared = self.static_library(Family::Nvcc, argument, was.clone(), false);
+            if let Some(now) = shared.or_else(|| self.nvcc_argument(argument, was, forwards)) {
                 put(&mut fates, argument, now);
             }
         }

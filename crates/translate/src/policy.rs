@@ -1,5 +1,7 @@
 //! What a translation is asked for: the host, the toolkit that compiles, the GPUs, and what is added to every compile.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use cuferry_arch::{CudaRelease, DeviceCode, GpuArch, Host};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,10 @@ pub struct Policy {
     pub ccbin: Option<Utf8PathBuf>,
     /// The toolkit's root that stands for `/usr/local/cuda` and `/usr/local/cuda-*` in paths; none: such paths stay.
     pub cuda_root: Option<Utf8PathBuf>,
+    /// Static libraries of NVIDIA's that the toolkit lacks, as `-l` names them, with the shared one that it has of each:
+    /// `curand_static` and `curand`.
+    #[serde(default)]
+    pub shared_instead: BTreeMap<String, String>,
     /// The oldest C++ that the toolkit's headers take, as two digits (17): nvcc is given that for an older one.
     pub raise_standard: Option<u32>,
     /// Header folders that are searched before all others.
@@ -43,6 +49,7 @@ impl Policy {
             portable: false,
             ccbin: None,
             cuda_root: None,
+            shared_instead: BTreeMap::new(),
             raise_standard: None,
             include_first: Vec::new(),
             include_last: Vec::new(),

@@ -8,6 +8,7 @@ use crate::options::{self, Argument, Role};
 use crate::paths::{self, Fate};
 use crate::response::Fates;
 use crate::rules::{self, Reason, reason};
+use crate::static_library;
 use crate::{Change, Family, Invocation, Mode, Policy, Scope, ToolKind, TranslateError, additions};
 
 /// A command as it is to be run, with what was changed.
@@ -37,7 +38,8 @@ pub struct Note {
 /// Translates a command as `policy` asks.
 pub fn translate(invocation: &Invocation, policy: &Policy) -> Result<Translation, TranslateError> {
     let family = invocation.tool().family();
-    let mut work = Work { policy, arm_tool: invocation.tool().arm, ..Work::new(policy) };
+    let wholly_static = static_library::is_wholly_static(family, invocation.arguments());
+    let mut work = Work { policy, arm_tool: invocation.tool().arm, wholly_static, ..Work::new(policy) };
     let words = invocation.words();
     let fates = match family {
         Family::Nvcc => work.nvcc(invocation)?,
@@ -62,6 +64,8 @@ pub(crate) struct Work<'a> {
     pub policy: &'a Policy,
     /// Whether the command's own name says that it makes ARM code.
     pub arm_tool: bool,
+    /// Whether the command links no shared library at all.
+    pub wholly_static: bool,
     /// Words that come before all others.
     pub front: Vec<String>,
     pub changes: Vec<Change>,
@@ -74,6 +78,7 @@ impl<'a> Work<'a> {
         Self {
             policy,
             arm_tool: false,
+            wholly_static: false,
             front: Vec::new(),
             changes: Vec::new(),
             notes: Vec::new(),

@@ -8,6 +8,7 @@ use cuferry_arch::{CudaRelease, GpuPolicy, Host};
 use cuferry_digest::Digest;
 use cuferry_machine::compiler;
 use cuferry_machine::gpu::{self, Gpus};
+use cuferry_machine::toolkit::shared_alone;
 use cuferry_needs::NoteKind;
 use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::toolkit::Toolkit;
@@ -74,6 +75,7 @@ pub(crate) fn prepare<'a>(
         // Where the system's g++ is the one, nvcc finds it by itself.
         ccbin: (!is_system).then(|| compiler.path.clone()),
         cuda_root: Some(folder.join("cuda")),
+        shared_instead: shared_alone(&toolkit.lib(HOST)),
         semantics: semantics(&args.policies.arm_semantics),
         ..Policy::new(HOST, toolkit.release)
     };

@@ -1,5 +1,7 @@
 //! The rows of `matrix.toml`.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use cuferry_arch::{CudaRelease, DeviceCode, GpuArch, Host};
 use cuferry_translate::{ArchPolicy, Policy, Semantics};
@@ -76,6 +78,7 @@ pub(crate) struct PolicyRow {
     fitting: Vec<String>,
     ccbin: Option<Utf8PathBuf>,
     cuda_root: bool,
+    shared_instead: BTreeMap<String, String>,
     raise: Option<u32>,
     include_first: bool,
     include_last: bool,
@@ -126,6 +129,7 @@ impl PolicyRow {
             portable: self.portable,
             ccbin: self.ccbin.clone(),
             cuda_root: self.cuda_root.then(|| tools.toolkit.clone()),
+            shared_instead: self.shared_instead.clone(),
             raise_standard: self.raise,
             include_first: headers(self.include_first),
             include_last: headers(self.include_last),
