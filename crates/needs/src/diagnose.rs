@@ -64,7 +64,7 @@ pub enum Remedy {
     None,
     /// Packages of the system.
     Package(&'static Package),
-    /// A library that `cuferry toolchain install RELEASE --with NAME` fetches.
+    /// A library that `--with NAME` lets cuferry fetch.
     CudaLibrary(&'static CudaLibrary),
     /// Another toolkit: [`Advice::other_toolkit`], where one is known.
     Toolkit,

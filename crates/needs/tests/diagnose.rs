@@ -1,5 +1,6 @@
 //! What tools print, and what is said of it. The words are as the tools print them, in projects made for the purpose.
 
+use cuferry_arch::CudaRelease;
 use cuferry_needs::{Advice, Context, Needs, Remedy, Verdict, diagnose, read};
 
 fn advice(log: &str, needs: &Needs, release: &str) -> Vec<Advice> {
@@ -95,7 +96,7 @@ fn missing_headers_are_named_with_their_package() {
         "a.cu:1:10: fatal error: cudnn.h: No such file or directory\n",
         "CF4006",
         "cudnn.h",
-        "`cuferry toolchain install 13.0 --with cudnn`",
+        "`--with cudnn`",
     );
     assert!(matches!(found.remedy, Remedy::CudaLibrary(library) if library.name == "cudnn"));
     check(
@@ -158,6 +159,13 @@ fn missing_libraries_are_named_with_their_package() {
         "cublas",
         "--with cublas",
     );
+    let found = check(
+        "/usr/bin/ld: cannot find -lcurand_static: No such file or directory\n",
+        "CF4006",
+        "curand_static",
+        "link `-lcurand`: cuferry does so by itself, but not in a link that is `-static`; or `--toolkit 11.8`",
+    );
+    assert_eq!(found.other_toolkit, Some(CudaRelease::new(11, 8)));
     check(
         "ld.lld: error: unable to find library -lboost_system\n",
         "CF4002",

@@ -65,6 +65,9 @@ pub(crate) struct Policies {
     /// Whether absolute paths such as `/usr/local/cuda/bin/nvcc` are served in a mount namespace
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) namespace: When,
+    /// Libraries of NVIDIA's to build with beside those that the project's files name, such as cublas,cudnn
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
     /// Also write the report there, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<Utf8PathBuf>,

@@ -273,12 +273,25 @@ impl Case<'_> {
             let advice = self.advice("CF4006", Verdict::Missing, cause, with_toolkit(&todo, other));
             return Advice { remedy: Remedy::Toolkit, other_toolkit: other, ..advice };
         }
-        let release = self.context.release.map_or("RELEASE".to_owned(), |release| release.to_string());
-        let todo = format!("`cuferry toolchain install {release} --with {}`", library.name);
+        if let Some(shared) = static_form(name).filter(|_| self.wheels()) {
+            let cause =
+                format!("NVIDIA's wheels have {} as a shared library alone, and not `{name}`", library.title);
+            let todo =
+                format!("link `-l{shared}`: cuferry does so by itself, but not in a link that is `-static`");
+            let other = self.other(|other| other.major < FIRST_OF_WHEELS);
+            let advice = self.advice("CF4006", Verdict::Toolkit, cause, with_toolkit(&todo, other));
+            return Advice { remedy: Remedy::Toolkit, other_toolkit: other, ..advice };
+        }
+        let todo = format!("`--with {}`, which lets cuferry fetch it", library.name);
         Advice {
             remedy: Remedy::CudaLibrary(library),
             ..self.advice("CF4006", Verdict::Missing, cause, todo)
         }
+    }
+
+    /// Whether the toolkit is one that cuferry takes from NVIDIA's wheels.
+    fn wheels(&self) -> bool {
+        self.context.release.is_none_or(|release| release.major >= FIRST_OF_WHEELS)
     }
 
     fn package(&self, id: &'static str, package: &'static Package, what: &str) -> Option<Advice> {
@@ -360,6 +373,16 @@ impl Case<'_> {
         let no_gpu = best.against.iter().any(|reason| reason.kind == crate::ReasonKind::Gpu);
         (!no_gpu).then_some(best.release)
     }
+}
+
+/// Debian's packages, of 11.8, have the static libraries, and NVIDIA's wheels do not.
+const FIRST_OF_WHEELS: u16 = 12;
+
+/// `curand` of `curand_static` and `libcurand_static.a`.
+fn static_form(name: &str) -> Option<&str> {
+    let name = Utf8Path::new(name).file_name()?;
+    let name = name.strip_prefix("lib").unwrap_or(name).trim_end_matches(".a");
+    name.trim_end_matches("_nocallback").strip_suffix("_static")
 }
 
 fn with_toolkit(todo: &str, other: Option<CudaRelease>) -> String {
