@@ -90,6 +90,17 @@ fn a_build_that_makes_nothing_is_no_success() {
 }
 
 #[test]
+fn a_default_goal_that_links_nothing_is_answered_with_the_others() {
+    let makefile = "part.o: part.c\n\tgcc -c -o $@ $<\nall: robot\nrobot: part.o\n\tgcc -o $@ $<\nclean:\n\trm -f robot\n";
+    let project =
+        TestProject::new().file("Makefile", makefile).file("part.c", "int main(void) { return 0; }\n");
+    let error = cuferry(&project, &["make"]).expect(1).error_in_one_line();
+    assert!(error.contains("nothing was linked"), "{error}");
+    assert!(error.contains("(the makefile has `all`, `robot`)"), "{error}");
+    cuferry(&project, &["make", "all"]).expect(0);
+}
+
+#[test]
 fn a_build_that_fails_by_itself_ends_with_its_own_words_and_code() {
     let project = TestProject::new()
         .file("build.sh", "g++ -c broken.cpp; echo after >&2; exit 7\n")

@@ -203,6 +203,10 @@ fn not_usable(job: &Job<'_>, outcome: &Outcome, attempt: &Attempt) -> Failure {
         "clean the build first (`cuferry make clean`) where an earlier one left files; `cuferry explain ID` says more of each \
          fact"
     };
+    let help = match goals(job).filter(|_| outcome.finished().is_empty()) {
+        Some(goals) => format!("{help} (the makefile has {goals})"),
+        None => help.to_owned(),
+    };
     Failure::say(Fault::Project, "build::not_usable", message, help)
 }
 
@@ -211,6 +215,20 @@ fn holds_program(outcome: &Outcome, folder: &Utf8Path) -> bool {
         .artefacts
         .iter()
         .any(|artefact| artefact.form() == Form::Program && artefact.path.starts_with(folder))
+}
+
+/// The goals that the job's makefile offers, in words.
+fn goals(job: &Job<'_>) -> Option<String> {
+    let Work::Make(args, folder) = &job.work else { return None };
+    // Which makefile these name would have to be read as make reads them.
+    if args.iter().any(|arg| arg.starts_with("-f") || arg.starts_with("-C") || arg.starts_with("--")) {
+        return None;
+    }
+    let makefile = ["GNUmakefile", "makefile", "Makefile"].map(|name| folder.join(name));
+    let text = std::fs::read(makefile.iter().find(|path| path.is_file())?).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let goals = cuferry_needs::goals(&text);
+    (!goals.is_empty()).then(|| goals.iter().map(|goal| format!("`{goal}`")).collect::<Vec<_>>().join(", "))
 }
 
 fn write_image(

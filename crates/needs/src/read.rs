@@ -10,6 +10,7 @@ mod mask;
 mod notes;
 mod paths;
 mod rank;
+mod reach;
 mod source;
 mod text;
 mod toolkit;
@@ -60,11 +61,13 @@ fn read_file(path: &Utf8Path, content: &[u8], collector: &mut Collector) {
             collector.cuda_folders.insert(text.folder());
         }
         source::read(&text, collector);
+        collector.reach.source(&text);
         return;
     }
     if kind == Kind::CMake && is_find_module(path) {
         return;
     }
+    collector.reach.build_file(&text);
     archs::read(&text, collector);
     toolkit::read(&text, collector);
     uses::read(&text, collector);

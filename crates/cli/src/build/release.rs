@@ -137,7 +137,10 @@ pub(super) fn take_toolkit(
         used.filter(|name| file.package_with(name).is_none_or(|package| package.role == Role::Library));
     let (mut libraries, unknown): (Vec<&str>, Vec<&str>) =
         optional.partition(|name| file.package_with(name).is_some());
+    // What the user names is fetched or refused.
+    libraries.extend(args.policies.with.iter().map(String::as_str));
     libraries.sort_unstable();
+    libraries.dedup();
     let foreign = choice.present.as_ref().filter(|toolkit| toolkit.origin != ToolkitOrigin::Installed);
     if let Some(toolkit) = foreign {
         return Ok(toolkit.clone());

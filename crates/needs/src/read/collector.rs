@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::tegra::TegraLibrary;
 
+use super::reach::Reach;
 use super::text::Text;
 use crate::build::Build;
 use crate::library::CudaLibrary;
@@ -33,6 +34,10 @@ pub(crate) struct Collector {
     pub(crate) cuda_cmake: BTreeSet<Utf8PathBuf>,
     /// Folders with makefiles that say something about CUDA.
     pub(crate) cuda_make: BTreeSet<Utf8PathBuf>,
+    /// What the build comes to.
+    pub(crate) reach: Reach,
+    /// The files that include each header of NVIDIA's libraries.
+    users: BTreeMap<String, BTreeSet<Utf8PathBuf>>,
 }
 
 /// A build file that may be the one to start.
@@ -106,6 +111,10 @@ impl Collector {
 
     pub(crate) fn include(&mut self, header: &str, used: Use) {
         if let Some(owner) = Owner::of_header(header) {
+            if matches!(owner, Owner::Cuda(_)) {
+                let users = self.users.entry(header.to_owned()).or_default();
+                users.insert(used.place.path.clone());
+            }
             self.includes.entry(header.to_owned()).or_insert_with(|| Used::new(owner)).add(used);
         }
     }
@@ -132,9 +141,14 @@ impl Collector {
 
     /// All files were read.
     pub(crate) fn finish(mut self) -> Needs {
+        let built = std::mem::take(&mut self.reach).built();
+        let users = std::mem::take(&mut self.users);
         for (header, used) in std::mem::take(&mut self.includes) {
+            // A library that only sources ask for which nothing builds is a gigabyte for nothing.
+            let idle =
+                built.as_ref().zip(users.get(&header)).is_some_and(|(built, users)| built.is_disjoint(users));
             // A copy among the sources is what the compiler finds first.
-            if !self.needs.has_header(&header) {
+            if !idle && !self.needs.has_header(&header) {
                 self.take(&header, used);
             }
         }
