@@ -24,6 +24,8 @@ const TESTS: &[Need] = &[
     Need { program: "clang++", package: "clang" },
     Need { program: "chromium", package: "chromium" },
     Need { program: "patch", package: "patch" },
+    Need { program: "ccache", package: "ccache" },
+    Need { program: "sccache", package: "sccache" },
 ];
 
 /// What building any project needs.

@@ -27,7 +27,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("plan", 2, &["arch", "digest", "graph", "project", "toolchain", "translate"]),
     ("machine", 3, &["arch", "binfmt", "toolchain"]),
     ("install", 3, &["arch", "binfmt", "digest", "toolchain"]),
-    ("wrap", 3, &["arch", "translate"]),
+    ("wrap", 3, &["arch", "digest", "translate"]),
     ("exec", 3, &["digest", "graph"]),
     ("artifact", 3, &["arch", "binfmt", "digest"]),
     ("oci", 3, &["arch", "binfmt", "digest"]),

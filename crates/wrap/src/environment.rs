@@ -15,6 +15,9 @@ pub(crate) const RUN: &str = "CUFERRY_RUN";
 /// Set, to the session's folder, for all that runs for a call which was translated.
 pub(crate) const WITHIN: &str = "CUFERRY_WITHIN";
 
+/// What sccache makes part of its key, and otherwise leaves alone.
+const SCCACHE_KEY: &str = "SCCACHE_C_CUSTOM_CACHE_BUSTER";
+
 /// The rule of a variable that names the session's own instead of what it named.
 const VARIABLE_RULE: &str = "CF2202";
 
@@ -100,6 +103,8 @@ impl Session {
         // A compiler cache takes a call for known by its words and its compiler's age; what the session makes of the words
         // is part of the question.
         environment.add_last("CCACHE_EXTRAFILES", &self.folder.join("decisive.json"));
+        // sccache takes no files for that, but a variable of any content.
+        environment.add_last(SCCACHE_KEY, Utf8Path::new(&format!("cuferry-{}", self.decisive)));
         environment
     }
 

@@ -219,13 +219,32 @@ fn watch(build: &Build<'_>, run: &Utf8Path, enter: Option<&Utf8Path>) -> Result<
     command.env_clear().envs(&build.environment.variables).env(RUN, run);
     command.stdout(ends.stdout).stderr(ends.stderr);
     let signals = Signals::watch().map_err(lost)?;
-    let mut child = command.spawn().map_err(|source| cannot_start(build, source))?;
+    let mut child = spawn(&mut command).map_err(|source| cannot_start(build, source))?;
     // Holds this process's own copies of the build's ends: without them the end of its output would never come.
     drop(command);
     let watched = until_end(&child, &mut streams, &signals);
     let status = child.wait().map_err(lost)?;
     watched.map_err(lost)?;
     Ok(Ended { status, output: streams.output, interrupted: signals.interrupted.get() })
+}
+
+/// How often, and how long after one another, a program is tried that somebody holds open for writing.
+const BUSY_TRIES: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// Starts a program. A copy of this executable made just now may be held by a child of another thread that has not come to
+/// its own `exec` yet: Linux calls it busy until then.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                tries += 1;
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            started => return started,
+        }
+    }
 }
 
 /// Passes output and signals on until the child has ended and its output has, or until the grace is over.

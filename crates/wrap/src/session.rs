@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_digest::Digest;
 
 use crate::error::{At as _, WrapError};
 use crate::file::{ENTER, MARKER, Served, SessionFile, marked, replace};
@@ -32,6 +33,8 @@ const OWN: &str = "own";
 pub struct Session {
     pub(crate) folder: Utf8PathBuf,
     pub(crate) file: SessionFile,
+    /// Of `decisive.json`.
+    pub(crate) decisive: Digest,
     /// Held, shared with other builds of the project, for as long as this one needs the folder as it is.
     _in_use: File,
 }
@@ -72,9 +75,10 @@ impl Session {
         }
         let decisive = file.decisive().map_err(std::io::Error::from).at("write", folder)?;
         replace(&folder.join("decisive.json"), &decisive)?;
+        let decisive = Digest::of(&decisive);
         file.write(folder)?;
         in_use.lock_shared().at("lock", &lock_path)?;
-        Ok(Self { folder: folder.to_owned(), file, _in_use: in_use })
+        Ok(Self { folder: folder.to_owned(), file, decisive, _in_use: in_use })
     }
 
     /// The session's folder.
@@ -185,7 +189,7 @@ fn toolkit(request: &Request<'_>, root: &Utf8Path, file: &mut SessionFile) -> Re
     } else {
         root.clone()
     };
-    let view = View::of(&root, &reached, request.policy.host, request.policy.release)?;
+    let view = View::of(&root, &reached, request.policy)?;
     let nvcc = reached.join("bin/nvcc");
     file.tools.insert("nvcc".to_owned(), Served { found: nvcc.clone(), program: nvcc, compiler: None });
     file.toolkit = Some(reached);

@@ -5,6 +5,7 @@
     reason = "what a test expects is there; clippy knows tests by an attribute only"
 )]
 
+mod caches;
 mod namespace;
 mod project;
 mod running;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     if let Some(code) = cuferry_wrap::shim_main(std::env::args_os(), |name| std::env::var_os(name)) {
         return code;
     }
-    let trials = [shims::TRIALS, running::TRIALS, namespace::TRIALS].concat();
+    let trials = [shims::TRIALS, running::TRIALS, namespace::TRIALS, caches::TRIALS].concat();
     let trial = |(name, test): (&'static str, fn())| {
         Trial::test(name, move || {
             let _alone = (name == running::SENDS_A_SIGNAL).then(|| ALONE.write());
