@@ -18,6 +18,7 @@ pub mod survey;
 #[cfg(test)]
 mod testing;
 pub mod toolkit;
+pub mod version_folder;
 
 pub use environment::Environment;
 pub use gpu::{Gpu, Gpus};

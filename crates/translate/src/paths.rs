@@ -72,7 +72,19 @@ pub(crate) fn folder(path: &str, policy: &Policy) -> Fate {
         }
         return Fate::Now(joined(&found), reason("subfolder"));
     }
-    cuda(path, policy)
+    match cuda(path, policy) {
+        Fate::Keep => version(path, policy).unwrap_or(Fate::Keep),
+        fate => fate,
+    }
+}
+
+/// A folder with a version in its name that is here with another one.
+fn version(path: &str, policy: &Policy) -> Option<Fate> {
+    policy.versions_instead.iter().find_map(|(absent, here)| {
+        let rest = path.strip_prefix(absent.as_str())?;
+        let is_below = rest.is_empty() || rest.starts_with('/');
+        is_below.then(|| Fate::Now(format!("{here}{rest}"), reason("version")))
+    })
 }
 
 /// A file that is named as an input.
@@ -232,6 +244,20 @@ mod tests {
             ("/usr/local/cuda-samples/lib", "stays"),
             ("/usr/local/cuda-10.2x", "stays"),
             ("/usr/local/cudax", "stays"),
+        ] {
+            assert_eq!(text(&folder(path, &policy)), expected, "`{path}`");
+        }
+    }
+
+    #[test]
+    fn folders_of_another_version() {
+        let versions = [("/usr/include/pcl-1.10".to_owned(), "/usr/include/pcl-1.13".to_owned())].into();
+        let policy = Policy { versions_instead: versions, ..policy() };
+        for (path, expected) in [
+            ("/usr/include/pcl-1.10/", "/usr/include/pcl-1.13/ CF2038"),
+            ("/usr/include/pcl-1.10/pcl", "/usr/include/pcl-1.13/pcl CF2038"),
+            ("/usr/include/pcl-1.1", "stays"),
+            ("/usr/include/pcl-1.100", "stays"),
         ] {
             assert_eq!(text(&folder(path, &policy)), expected, "`{path}`");
         }

@@ -27,6 +27,10 @@ pub struct Policy {
     /// `curand_static` and `curand`.
     #[serde(default)]
     pub shared_instead: BTreeMap<String, String>,
+    /// Header folders of another version of a package than the one that is here, with the latter's: `/usr/include/pcl-1.10`
+    /// and `/usr/include/pcl-1.13`.
+    #[serde(default)]
+    pub versions_instead: BTreeMap<String, String>,
     /// The oldest C++ that the toolkit's headers take, as two digits (17): nvcc is given that for an older one.
     pub raise_standard: Option<u32>,
     /// Header folders that are searched before all others.
@@ -50,6 +54,7 @@ impl Policy {
             ccbin: None,
             cuda_root: None,
             shared_instead: BTreeMap::new(),
+            versions_instead: BTreeMap::new(),
             raise_standard: None,
             include_first: Vec::new(),
             include_last: Vec::new(),

@@ -115,6 +115,7 @@ fn policies() -> Vec<Policy> {
         ccbin: Some("/usr/bin/g++-12".into()),
         cuda_root: Some("/opt/cuda x".into()),
         shared_instead: [("curand_static".to_owned(), "curand".to_owned())].into(),
+        versions_instead: [("/x-1".to_owned(), "/x-2".to_owned())].into(),
         raise_standard: Some(17),
         include_first: vec!["/compat".into(), "/second, with a comma".into()],
         include_last: vec!["/neon".into()],

@@ -1,6 +1,7 @@
 //! Everything that is decided before a project's own build starts: GPUs, toolkit, compiler, headers, and how each compiler
 //! call is translated.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -9,6 +10,7 @@ use cuferry_digest::Digest;
 use cuferry_machine::compiler;
 use cuferry_machine::gpu::{self, Gpus};
 use cuferry_machine::toolkit::shared_alone;
+use cuferry_machine::version_folder::other_version;
 use cuferry_needs::NoteKind;
 use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::toolkit::Toolkit;
@@ -76,6 +78,7 @@ pub(crate) fn prepare<'a>(
         ccbin: (!is_system).then(|| compiler.path.clone()),
         cuda_root: Some(folder.join("cuda")),
         shared_instead: shared_alone(&toolkit.lib(HOST)),
+        versions_instead: versions(tree),
         semantics: semantics(&args.policies.arm_semantics),
         ..Policy::new(HOST, toolkit.release)
     };
@@ -148,6 +151,14 @@ fn session_folder(context: &Context, root: &Utf8Path) -> Utf8PathBuf {
         .map(|letter| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '_' })
         .collect();
     context.data_dir().join("wrap").join(format!("{name}-{}", Digest::of(root.as_str().as_bytes()).short()))
+}
+
+/// Header folders that the build files name with a version that is not here, and the ones that are.
+fn versions(tree: &Tree) -> BTreeMap<String, String> {
+    let parents = ["/usr/include", "/usr/local/include"].map(Utf8Path::new);
+    let paths = tree.needs.paths.keys();
+    let others = paths.filter_map(|path| parents.iter().find_map(|parent| other_version(parent, path)));
+    others.map(|(absent, here)| (absent.into_string(), here.into_string())).collect()
 }
 
 fn semantics(meanings: &[Meaning]) -> Semantics {

@@ -10,13 +10,14 @@ use super::file_kind::Kind;
 use super::text::Text;
 use crate::pattern::bytes;
 
-/// Folders of toolkits and cross compilers, and what only a Jetson has.
+/// Folders of toolkits and cross compilers, what only a Jetson has, and header folders with a version in their names.
 static PATH: LazyLock<Regex> = LazyLock::new(|| {
     bytes(concat!(
         r"(?:^|[^\w./})-]|-I|-L|-B|-isystem)(",
         r"/usr/local/cuda[\w.+/-]*|/usr/(?:s?bin|lib|include)/(?:aarch64|arm)-[\w.+/-]*|/usr/aarch64-[\w.+/-]*|",
         r"/opt/[\w.+-][\w.+/-]*|/etc/nv_tegra_release|/usr/src/(?:jetson|tegra)_multimedia_api[\w.+/-]*|",
         r"/usr/src/nvidia[\w.+/-]*|/usr/lib/(?:tegra|nvidia)[\w.+/-]*|/usr/share/cuda[\w.+/-]*|",
+        r"/usr/(?:local/)?include/[A-Za-z][A-Za-z+_-]*\d[\w.+/-]*|",
         r"/usr/lib/cuda[\w.+/-]*|/usr/bin/nvcc|/proc/device-tree/[\w.+/-]*|/sys/module/tegra_fuse[\w.+/-]*",
         r")",
     ))

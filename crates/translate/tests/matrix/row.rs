@@ -79,6 +79,7 @@ pub(crate) struct PolicyRow {
     ccbin: Option<Utf8PathBuf>,
     cuda_root: bool,
     shared_instead: BTreeMap<String, String>,
+    versions_instead: BTreeMap<String, String>,
     raise: Option<u32>,
     include_first: bool,
     include_last: bool,
@@ -130,6 +131,11 @@ impl PolicyRow {
             ccbin: self.ccbin.clone(),
             cuda_root: self.cuda_root.then(|| tools.toolkit.clone()),
             shared_instead: self.shared_instead.clone(),
+            versions_instead: self
+                .versions_instead
+                .iter()
+                .map(|(absent, here)| (absent.clone(), here.replace("{toolkit}", tools.toolkit.as_str())))
+                .collect(),
             raise_standard: self.raise,
             include_first: headers(self.include_first),
             include_last: headers(self.include_last),
