@@ -139,6 +139,19 @@ fn arm_code_that_a_build_leaves_is_no_success() {
 }
 
 #[test]
+fn arm_code_among_the_sources_is_named_before_the_build_stops_at_it() {
+    let mut arm = vec![0_u8; 64];
+    arm[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    arm[18] = 183;
+    let project = robot();
+    std::fs::create_dir(project.at("lib")).expect("/tmp is writable");
+    std::fs::write(project.at("lib/libvision.so"), &arm).expect("/tmp is writable");
+    cuferry(&project, &["make", "--report", "../report.json"]).expect(0);
+    let notes = report(&project)["notes"].to_string();
+    assert!(notes.contains("`lib/libvision.so` is machine code for ARM"), "{notes}");
+}
+
+#[test]
 fn absolute_paths_of_compilers_are_served() {
     let project = robot();
     let makefile = MAKEFILE.replace("CXX = ", "CXX = /usr/bin/");

@@ -11,7 +11,7 @@ use cuferry_machine::compiler;
 use cuferry_machine::gpu::{self, Gpus};
 use cuferry_machine::toolkit::shared_alone;
 use cuferry_machine::version_folder::other_version;
-use cuferry_needs::NoteKind;
+use cuferry_needs::{Needs, NoteKind};
 use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::toolkit::Toolkit;
 use cuferry_translate::{Policy, Semantics};
@@ -91,6 +91,7 @@ pub(crate) fn prepare<'a>(
     if tree.uses_npp && !args.policies.no_compat {
         npp_headers(&toolkit, &include, &mut policy, &mut headers, &mut notes);
     }
+    notes.extend(unusable(&tree.needs));
     let exe = std::env::current_exe().map_err(|error| {
         let help = "the kernel must offer `/proc/self/exe`";
         Failure::say(Fault::Machine, "wrap::executable", format!("cannot find cuferry itself: {error}"), help)
@@ -151,6 +152,20 @@ fn session_folder(context: &Context, root: &Utf8Path) -> Utf8PathBuf {
         .map(|letter| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '_' })
         .collect();
     context.data_dir().join("wrap").join(format!("{name}-{}", Digest::of(root.as_str().as_bytes()).short()))
+}
+
+/// Files among the sources that no build for x86_64 can use, said before the build meets them, or stops at something else.
+fn unusable(needs: &Needs) -> Vec<String> {
+    let kinds = [
+        (&needs.prebuilt, "is machine code for ARM, which nothing for x86_64 can be linked with (CF4014)"),
+        (&needs.pointers, "is a pointer of Git LFS: the file itself was not fetched (CF4013)"),
+    ];
+    let say = |(paths, what): (&Vec<Utf8PathBuf>, &str)| {
+        let (first, rest) = paths.split_first()?;
+        let more = if rest.is_empty() { String::new() } else { format!("; so it is with {} more", rest.len()) };
+        Some(format!("`{first}` {what}{more}"))
+    };
+    kinds.into_iter().filter_map(say).collect()
 }
 
 /// Header folders that the build files name with a version that is not here, and the ones that are.
