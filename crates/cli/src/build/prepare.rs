@@ -162,7 +162,8 @@ fn unusable(needs: &Needs) -> Vec<String> {
     ];
     let say = |(paths, what): (&Vec<Utf8PathBuf>, &str)| {
         let (first, rest) = paths.split_first()?;
-        let more = if rest.is_empty() { String::new() } else { format!("; so it is with {} more", rest.len()) };
+        let more =
+            if rest.is_empty() { String::new() } else { format!("; so it is with {} more", rest.len()) };
         Some(format!("`{first}` {what}{more}"))
     };
     kinds.into_iter().filter_map(say).collect()
