@@ -257,6 +257,17 @@ fn cmake_is_configured_and_built() {
 }
 
 #[test]
+fn make_in_a_folder_that_cmake_wrote_is_the_same_projects_build() {
+    let project = cmake_robot();
+    cuferry(&project, &["cmake", "-S", ".", "-B", "out", "-DCMAKE_TOOLCHAIN_FILE=jetson.cmake"]).expect(0);
+    let run = cuferry(&project, &["make", "--report", "../report.json", "-C", "out"]).expect(0);
+    assert!(run.stderr.contains("CF2001"), "{}", run.stderr);
+    assert_eq!(runs(&project, "out/robot"), "moving\n");
+    let report = report(&project);
+    assert!(report["folder"].as_str().is_some_and(|folder| folder.ends_with("/project")), "{report}");
+}
+
+#[test]
 fn a_build_folder_of_another_machine_is_refused_until_told() {
     let project = cmake_robot();
     let plain = Command::new("cmake").args(["-S", ".", "-B", "out"]).current_dir(project.at(".")).output();

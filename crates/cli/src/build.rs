@@ -24,7 +24,7 @@ use cuferry_inspect::inventory::Form;
 use cuferry_needs::{Advice, diagnose};
 
 use self::attempt::{Attempt, attempt};
-pub(crate) use self::command::{of_cmake, of_make};
+pub(crate) use self::command::{home_of, of_cmake, of_make};
 use self::database::Compiles;
 pub(crate) use self::folder::{RESULTS, is_writable};
 use self::outcome::Outcome;

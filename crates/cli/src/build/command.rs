@@ -40,7 +40,12 @@ pub(crate) fn of_make(args: &[String]) -> Intent {
         |goal: &&str| OTHER_GOALS.contains(goal) || goal.starts_with("clean") || goal.starts_with("print-");
     let goals: Vec<&str> = words.goals.iter().map(|at| args[*at].as_str()).collect();
     let makes = words.makes && (goals.is_empty() || !goals.iter().all(other));
-    Intent { source: plain(words.source), build: None, makes }
+    let folder = plain(words.source);
+    // Where CMake wrote the makefiles, the project is what it wrote them for: what that needs is in other files.
+    match home_of(&folder) {
+        Some(source) => Intent { source, build: Some(folder), makes },
+        None => Intent { source: folder, build: None, makes },
+    }
 }
 
 /// The same arguments without the goals: for another goal with the same settings.
@@ -123,9 +128,10 @@ pub(crate) fn of_cmake(args: &[String]) -> Intent {
 }
 
 /// The sources of a build folder, as its cache says.
-fn home_of(build: &Utf8Path) -> Option<Utf8PathBuf> {
+pub(crate) fn home_of(build: &Utf8Path) -> Option<Utf8PathBuf> {
     let cache = std::fs::read_to_string(build.join("CMakeCache.txt")).ok()?;
-    cache.lines().find_map(|line| line.strip_prefix("CMAKE_HOME_DIRECTORY:INTERNAL=")).map(Utf8PathBuf::from)
+    let home = cache.lines().find_map(|line| line.strip_prefix("CMAKE_HOME_DIRECTORY:INTERNAL="));
+    home.map(Utf8PathBuf::from).filter(|home| home.is_dir())
 }
 
 /// Without the `.` that it began with.

@@ -15,7 +15,12 @@ pub(crate) fn run(context: &Context, args: &Make) -> Result<Answer, Failure> {
             root,
             tree: None,
             command: "make".to_owned(),
-            results: vec![context.folder.clone()],
+            results: intent
+                .build
+                .map(|build| context.absolute(&build))
+                .into_iter()
+                .chain([context.folder.clone()])
+                .collect(),
             makes: intent.makes,
             wrapping: &args.wrapping,
             jobs: jobs(),
