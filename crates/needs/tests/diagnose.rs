@@ -163,9 +163,12 @@ fn missing_libraries_are_named_with_their_package() {
         "/usr/bin/ld: cannot find -lcurand_static: No such file or directory\n",
         "CF4006",
         "curand_static",
-        "link `-lcurand`: cuferry does so by itself, but not in a link that is `-static`; or `--toolkit 11.8`",
+        "link `-lcurand`: cuferry does so by itself, but not in a link that is `-static`; or `--toolkit 11.8 --with curand_static`",
     );
     assert_eq!(found.other_toolkit, Some(CudaRelease::new(11, 8)));
+    let log = "/usr/bin/ld: cannot find -lcurand_static: No such file or directory\n";
+    let found = advice(log, &Needs::default(), "11.8");
+    assert_eq!(found[0].todo, "`--with curand_static`, which lets cuferry fetch it");
     check(
         "ld.lld: error: unable to find library -lboost_system\n",
         "CF4002",

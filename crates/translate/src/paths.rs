@@ -254,8 +254,8 @@ mod tests {
         let versions = [("/usr/include/pcl-1.10".to_owned(), "/usr/include/pcl-1.13".to_owned())].into();
         let policy = Policy { versions_instead: versions, ..policy() };
         for (path, expected) in [
-            ("/usr/include/pcl-1.10/", "/usr/include/pcl-1.13/ CF2038"),
-            ("/usr/include/pcl-1.10/pcl", "/usr/include/pcl-1.13/pcl CF2038"),
+            ("/usr/include/pcl-1.10/", "/usr/include/pcl-1.13/ CF2040"),
+            ("/usr/include/pcl-1.10/pcl", "/usr/include/pcl-1.13/pcl CF2040"),
             ("/usr/include/pcl-1.1", "stays"),
             ("/usr/include/pcl-1.100", "stays"),
         ] {

@@ -123,7 +123,7 @@ mod tests {
         let invocation = Invocation::parse(Tool::of(tool).unwrap(), args, &|_| None).unwrap();
         let now = translate(&invocation, &policy).unwrap();
         let links: Vec<_> = now.changes.iter().filter(|change| change.scope == Scope::Link).collect();
-        assert!(links.iter().all(|change| change.rule == "CF2037"), "{links:?}");
+        assert!(links.iter().all(|change| change.rule == "CF2039"), "{links:?}");
         let now = now.args.join(" ");
         let now = now.rsplit("a.o ").next().unwrap();
         assert_eq!(now, expected, "`{command}`");

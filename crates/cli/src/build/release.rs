@@ -4,7 +4,7 @@
 use cuferry_arch::{CudaRelease, GpuArch, GpuPolicy};
 use cuferry_machine::gpu::Gpus;
 use cuferry_machine::toolkit as found;
-use cuferry_needs::Ranked;
+use cuferry_needs::{Ranked, library_of_link};
 use cuferry_toolchain::package::Role;
 use cuferry_toolchain::release_file::{self, ReleaseFile};
 use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
@@ -113,6 +113,19 @@ fn unknown(wanted: CudaRelease, releases: &[CudaRelease]) -> Failure {
     Failure::say(Fault::Usage, "toolchain::unknown_release", message, help)
 }
 
+/// The other shared libraries of the same names' owners: NVIDIA's wheel of NPP has eleven, and Debian a package for each.
+fn siblings<'a>(file: &'a ReleaseFile, used: &[&str]) -> Vec<&'a str> {
+    let names = file
+        .packages
+        .iter()
+        .filter(|package| package.role == Role::Library)
+        .flat_map(|package| &package.libraries);
+    let owner = |name: &str| library_of_link(name).map(|library| library.name.as_str());
+    let is_one =
+        |name: &&str| !name.ends_with("_static") && owner(name).is_some_and(|owner| used.contains(&owner));
+    names.map(String::as_str).filter(is_one).collect()
+}
+
 /// The toolkit, with NVIDIA's libraries that the project uses.
 pub(super) fn take_toolkit(
     context: &Context,
@@ -155,6 +168,25 @@ pub(super) fn take_toolkit(
     if !libraries.is_empty() {
         notes.push(format!("the toolkit is taken with {}, which the project uses", libraries.join(", ")));
     }
+    libraries.extend(siblings(file, &libraries));
     let libraries: Vec<String> = libraries.into_iter().map(str::to_owned).collect();
     fetch_toolkit(context, file, &[HOST], &libraries, args.offline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_of_many_packages_is_taken_whole() {
+        let of = |release: &str, used: &[&str]| {
+            let release = release.parse().unwrap();
+            siblings(release_file::known_release(release).unwrap(), used).join(" ")
+        };
+        let npp = "nppc nppial nppicc nppidei nppif nppig nppim nppist nppisu nppitc npps";
+        assert_eq!(of("11.8", &["nppc"]), npp);
+        assert_eq!(of("13.0", &["nppc"]), npp);
+        assert_eq!(of("11.8", &["curand"]), "curand");
+        assert_eq!(of("11.8", &[]), "");
+    }
 }

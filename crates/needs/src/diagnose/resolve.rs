@@ -273,16 +273,22 @@ impl Case<'_> {
             let advice = self.advice("CF4006", Verdict::Missing, cause, with_toolkit(&todo, other));
             return Advice { remedy: Remedy::Toolkit, other_toolkit: other, ..advice };
         }
-        if let Some(shared) = static_form(name).filter(|_| self.wheels()) {
+        let absent = static_form(name);
+        if let Some(shared) = absent.filter(|_| self.wheels()) {
             let cause =
                 format!("NVIDIA's wheels have {} as a shared library alone, and not `{name}`", library.title);
             let todo =
                 format!("link `-l{shared}`: cuferry does so by itself, but not in a link that is `-static`");
             let other = self.other(|other| other.major < FIRST_OF_WHEELS);
-            let advice = self.advice("CF4006", Verdict::Toolkit, cause, with_toolkit(&todo, other));
+            let todo = match other {
+                Some(other) => format!("{todo}; or `--toolkit {other} --with {shared}_static`"),
+                None => todo,
+            };
+            let advice = self.advice("CF4006", Verdict::Toolkit, cause, todo);
             return Advice { remedy: Remedy::Toolkit, other_toolkit: other, ..advice };
         }
-        let todo = format!("`--with {}`, which lets cuferry fetch it", library.name);
+        let wanted = absent.map_or(library.name.clone(), |shared| format!("{shared}_static"));
+        let todo = format!("`--with {wanted}`, which lets cuferry fetch it");
         Advice {
             remedy: Remedy::CudaLibrary(library),
             ..self.advice("CF4006", Verdict::Missing, cause, todo)
