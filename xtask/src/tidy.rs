@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("toolchain", 1, &["arch", "digest"]),
     ("graph", 1, &["digest"]),
     ("translate", 1, &["arch"]),
+    ("simt", 1, &["ptx"]),
     ("scan", 1, &["arch", "compat"]),
     ("needs", 1, &["arch", "compat"]),
     ("plan", 2, &["arch", "digest", "graph", "project", "toolchain", "translate"]),
