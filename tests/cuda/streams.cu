@@ -26,6 +26,7 @@ CASE(streams) {
     int *device = nullptr;
     OK(cudaMalloc(&device, sizeof(int)));
     OK(cudaMemset(device, 0, sizeof(int)));
+    OK(cudaDeviceSynchronize()); // such a stream does not wait for the null stream's work
     OK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     for (int digit = 1; digit <= 5; ++digit) append<<<1, 1, 0, stream>>>(device, digit);
     OK(cudaStreamSynchronize(stream));

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("artifact", 3, &["arch", "binfmt", "digest"]),
     ("oci", 3, &["arch", "binfmt", "digest"]),
     ("run", 3, &["arch", "digest", "inspect"]),
+    ("softgpu", 3, &["arch", "binfmt", "driver", "simt"]),
     ("testkit", 4, &["arch", "inspect", "install", "toolchain"]),
     ("golden", 0, &[]),
     (
