@@ -366,10 +366,12 @@ fn emulate(inventory: &Inventory) -> Way {
     }
 }
 
-/// By the newest of their PTX.
+/// By the newest PTX that each of them has.
 fn emulated<'a>(modules: impl Iterator<Item = &'a Module>) -> Way {
-    let ptx = modules.flat_map(|module| &module.codes).filter(|code| code.kind == CodeKind::Ptx);
-    let best = ptx.map(|code| code.arch).max();
+    let newest = |module: &Module| {
+        module.codes.iter().filter(|code| code.kind == CodeKind::Ptx).map(|code| code.arch).max()
+    };
+    let best = modules.filter_map(newest).min();
     Way { works: true, fact: best.map_or(Fact::HostOnly, |target| Fact::Emulated { target }) }
 }
 

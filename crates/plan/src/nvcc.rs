@@ -223,7 +223,13 @@ fn assemble(args: &mut Vec<String>) -> Option<Parts> {
     let output = if let Some(output) = after(args, "-o") {
         output
     } else {
-        // PTX that is only embedded is assembled as a check, and the result thrown away: here it is kept.
+        // PTX that is only embedded is assembled as a check, and the result thrown away: here it is kept. For a virtual
+        // architecture ptxas would write none.
+        for arg in args.iter_mut() {
+            if let Some(number) = arg.strip_prefix("-arch=compute_") {
+                *arg = format!("-arch=sm_{number}");
+            }
+        }
         let output = format!("{}.check.cubin", input.strip_suffix(".ptx")?);
         args.extend(["-o".to_owned(), output.clone()]);
         output
