@@ -26,4 +26,5 @@ mod project;
 mod read_only;
 mod real;
 mod report;
+mod run;
 mod scan;

@@ -28,9 +28,9 @@ pub(crate) const SURROUNDINGS: &[&str] = &[
 ];
 
 /// A copy of an example.
-struct Example {
+pub(crate) struct Example {
     name: &'static str,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     _folder: TempDir,
 }
 
@@ -57,7 +57,7 @@ impl Example {
         example
     }
 
-    fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         Self::in_folder(name, name)
     }
 
@@ -71,7 +71,7 @@ impl Example {
 
     /// The report of a rebuild; none where no toolkit can be had.
     #[track_caller]
-    fn rebuild(&self, args: &[&str]) -> Option<Value> {
+    pub(crate) fn rebuild(&self, args: &[&str]) -> Option<Value> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cuferry"));
         command.args(["rebuild", "--toolkit", "13.0", "--format", "json"]).args(args).current_dir(&self.root);
         command.env_clear();
@@ -133,12 +133,12 @@ impl Drop for Loaded {
     }
 }
 
-fn docker(args: &[&str]) -> Option<Output> {
+pub(crate) fn docker(args: &[&str]) -> Option<Output> {
     Command::new("docker").args(args).output().ok()
 }
 
 #[track_caller]
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 

@@ -59,6 +59,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
             "needs",
             "scan",
             "wrap",
+            "run",
         ],
     ),
 ];

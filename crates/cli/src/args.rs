@@ -1,6 +1,7 @@
 //! The command line: every command, option and help text.
 
 pub(crate) mod build;
+pub(crate) mod run;
 pub(crate) mod scan;
 
 use std::str::FromStr;
@@ -69,6 +70,16 @@ the command's own.")]
         after_help = "Examples:\n  cuferry plan ~/robot\n  cuferry plan ~/robot --format dot | dot -Tsvg > plan.svg"
     )]
     Plan(Plan),
+    /// Run a program, a project or an image the best way that works here: on the GPU, or without one
+    #[command(after_help = "Examples:\n  \
+        cuferry run ./detector --threshold 0.5       on the GPU that is here; without one, on the software device\n  \
+        cuferry run --device soft ~/robot            build the project, and run it without a GPU\n  \
+        cuferry run robot.tar                        an image, by docker or podman\n  \
+        LD_LIBRARY_PATH=$(cuferry run --library-folder) ./detector\n\n\
+cuferry's own options come first; from the first other word on everything is the program's. `docs/software-device.md` says what \
+the software device can do, and how it is set.\n\n\
+Exit codes: the program's own; 1 it cannot run here, and the report says why; 2 wrong use; 3 the machine lacks something.")]
+    Run(run::Run),
     /// Say what device code a file, folder, wheel or image holds, and what becomes of it on a GPU
     #[command(after_help = "Examples:\n  \
         cuferry inspect ./detector                          on the GPU that is here, or on those there are\n  \
@@ -152,6 +163,9 @@ pub(crate) struct Selection {
     /// Where finished programs and libraries go [default: DIR/target/cuferry/HOST]
     #[arg(long, value_name = "DIR")]
     pub(crate) bin_dir: Option<Utf8PathBuf>,
+    /// Whether it is built for the software device: apart from what is built for GPUs.
+    #[arg(skip)]
+    pub(crate) soft: bool,
 }
 
 #[derive(Debug, Args)]

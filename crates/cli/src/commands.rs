@@ -8,6 +8,7 @@ pub(crate) mod inspect;
 pub(crate) mod make;
 pub(crate) mod plan;
 pub(crate) mod rebuild;
+pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod toolchain;
 pub(crate) mod wrap;

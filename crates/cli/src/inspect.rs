@@ -9,7 +9,7 @@ mod text;
 
 pub(crate) use collect::{FileReport, Report, collect};
 pub(crate) use dump::dump;
-pub(crate) use question::{Questions, about, questions};
+pub(crate) use question::{Questions, about, here, questions};
 
 use crate::failure::Failure;
 use crate::words;

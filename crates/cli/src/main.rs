@@ -17,6 +17,7 @@ mod interrupt;
 mod progress;
 mod project;
 mod report;
+mod run;
 mod scan;
 mod select;
 mod words;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Cmake(args) => commands::cmake::run(&context, args),
         Command::Wrap(args) => commands::wrap::run(&context, args),
         Command::Plan(args) => commands::plan::run(&context, args).map(|()| Answer::Good),
+        Command::Run(args) => commands::run::run(&context, args),
         Command::Inspect(args) => commands::inspect::run(&context, args),
         Command::Scan(args) => commands::scan::run(&context, args),
         Command::Explain(args) => commands::explain::run(args),

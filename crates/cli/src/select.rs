@@ -66,7 +66,7 @@ pub(crate) fn decide(context: &Context, loaded: &Loaded, args: &Selection) -> Re
         host: args.host,
         code: gpu.code.clone(),
         pkg_config: pkg_config(context, project, args.host)?,
-        build_dir: Utf8PathBuf::from("target/cuferry/build").join(args.host.as_str()),
+        build_dir: Utf8PathBuf::from("target/cuferry/build").join(folder_name(args)),
         bin_dir: bin_dir(context, loaded, args),
         env: command_environment(context, &compiler),
         toolchain: Toolchain {
@@ -80,9 +80,14 @@ pub(crate) fn decide(context: &Context, loaded: &Loaded, args: &Selection) -> Re
     Ok(Selected { settings, gpu, gpus, toolkit_reason, library_folders })
 }
 
+/// Of what is built: the host that it is for, or `soft`.
+fn folder_name(args: &Selection) -> &'static str {
+    if args.soft { "soft" } else { args.host.as_str() }
+}
+
 /// Relative where it lies in the project, so that plans of two checkouts are equal.
 fn bin_dir(context: &Context, loaded: &Loaded, args: &Selection) -> Utf8PathBuf {
-    let default = Utf8PathBuf::from("target/cuferry").join(args.host.as_str());
+    let default = Utf8PathBuf::from("target/cuferry").join(folder_name(args));
     match &args.bin_dir {
         None => default,
         Some(dir) => {

@@ -6,9 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::Host;
 use cuferry_exec::{CancelFlag, ExecError, Lock, Options, Summary};
 use cuferry_plan::{Plan, Settings};
+use cuferry_project::project::TargetKind;
 
 use crate::args::build::{Policies, Wrapping};
-use crate::args::{Format, Rebuild};
+use crate::args::{Format, Rebuild, Selection};
 use crate::build::{self, Job, Own, Work};
 use crate::commands::plan;
 use crate::context::{Context, jobs};
@@ -17,6 +18,7 @@ use crate::image;
 use crate::interrupt::Interrupts;
 use crate::progress::Display;
 use crate::project::{self, Loaded};
+use crate::select::Selected;
 use crate::words::print;
 use crate::{report, select};
 
@@ -31,33 +33,149 @@ pub(crate) fn run(context: &Context, args: &Rebuild) -> Result<Answer, Failure> 
                        projects that bring their own build";
         return Err(Failure::say(Fault::Usage, "rebuild::policies", message, help));
     }
+    let interrupts = Interrupts::watch()?;
+    let build = build_project(context, root, args, &interrupts)?;
+    let Build { loaded, selected, plan, summary, _lock } = &build;
+    let image = if args.no_image || !summary.is_success() {
+        None
+    } else {
+        image::write_project(context, loaded, selected, plan, args.image.as_deref(), &interrupts)?
+    };
+    match args.format {
+        Format::Text => report::text(loaded, plan, summary, image.as_ref())?,
+        Format::Json => {
+            let value = report::rebuild_json(loaded, selected, plan, summary, image.as_ref());
+            print(&format!("{value:#}\n"))?;
+        }
+    }
+    if summary.is_success() { Ok(Answer::Good) } else { Err(build_failed(summary)) }
+}
+
+/// A project that was built, or failed to be.
+struct Build {
+    loaded: Loaded,
+    selected: Selected,
+    plan: Plan,
+    summary: Summary,
+    _lock: Lock,
+}
+
+fn build_project(
+    context: &Context,
+    root: Utf8PathBuf,
+    args: &Rebuild,
+    interrupts: &Interrupts,
+) -> Result<Build, Failure> {
     let loaded = project::load(root)?;
     let folder = loaded.root.join(build::RESULTS);
     create(&folder)?;
-    let _lock = Lock::acquire(&folder).map_err(|error| Failure::new(Fault::Machine, error))?;
+    let lock = Lock::acquire(&folder).map_err(|error| Failure::new(Fault::Machine, error))?;
     let selected = select::decide(context, &loaded, &args.selection)?;
     let plan = plan::make(&loaded, &selected.settings)?;
     report::heading(context, &loaded, &selected, &plan);
     create(&loaded.root.join(&selected.settings.build_dir))?;
     report::write_compile_commands(&loaded.root, &folder.join("compile_commands.json"), &plan)?;
-    let interrupts = Interrupts::watch()?;
     let summary = execute(context, &loaded, &selected.settings, &plan, args, &interrupts.cancel)?;
     if summary.cancelled {
         return Err(interrupted());
     }
-    let image = if args.no_image || !summary.is_success() {
-        None
-    } else {
-        image::write_project(context, &loaded, &selected, &plan, args.image.as_deref(), &interrupts)?
+    Ok(Build { loaded, selected, plan, summary, _lock: lock })
+}
+
+/// What `run` starts.
+pub(crate) struct Runnable {
+    /// Name and file, in the project's order.
+    programs: Vec<(String, Utf8PathBuf)>,
+    /// What the project's image starts, where the project says so.
+    entrypoint: Option<String>,
+    /// Folders of libraries that the programs need, and that the loader would not look into.
+    pub(crate) libraries: Vec<Utf8PathBuf>,
+}
+
+/// The software device runs PTX alone, and this architecture's is what it does best: its machine code would be compiled for
+/// nothing.
+const SOFT: &str = "compute_90";
+
+/// Builds a project to be run here at once, without an image: for the GPUs that are here, or for the software device. None
+/// for one that brings its own build.
+pub(crate) fn for_a_run(
+    context: &Context,
+    folder: &Utf8Path,
+    soft: bool,
+) -> Result<Option<Runnable>, Failure> {
+    let root = project::folder(folder)?;
+    let args = Rebuild {
+        selection: Selection {
+            dir: root.clone(),
+            gpu: soft.then(|| SOFT.parse().expect("an architecture is a policy")),
+            no_ptx: false,
+            host: Host::X86_64,
+            toolkit: None,
+            compiler: None,
+            offline: false,
+            bin_dir: None,
+            compile_commands: None,
+            soft,
+        },
+        image: None,
+        no_image: true,
+        program: None,
+        policies: Policies::default(),
+        jobs: None,
+        keep_going: false,
+        format: Format::Text,
     };
-    match args.format {
-        Format::Text => report::text(&loaded, &plan, &summary, image.as_ref())?,
-        Format::Json => {
-            let value = report::rebuild_json(&loaded, &selected, &plan, &summary, image.as_ref());
-            print(&format!("{value:#}\n"))?;
-        }
+    if project::own_build(context, &root, &args.selection)?.is_some() {
+        return Ok(None);
     }
-    if summary.is_success() { Ok(Answer::Good) } else { Err(build_failed(&summary)) }
+    let interrupts = Interrupts::watch()?;
+    let build = build_project(context, root, &args, &interrupts)?;
+    if !build.summary.is_success() {
+        return Err(build_failed(&build.summary));
+    }
+    let programs = build.plan.products.iter().filter(|product| product.kind == TargetKind::Program);
+    let entrypoint = build.loaded.project.image.entrypoint.first().cloned();
+    let toolchain = &build.selected.settings.toolchain;
+    Ok(Some(Runnable {
+        programs: programs
+            .map(|product| (product.name.clone(), build.loaded.root.join(&product.path)))
+            .collect(),
+        entrypoint,
+        libraries: std::iter::once(toolchain.toolkit.lib(Host::X86_64))
+            .chain(toolchain.library_dirs.iter().cloned())
+            .filter(|folder| folder.is_dir())
+            .collect(),
+    }))
+}
+
+impl Runnable {
+    /// The program that is named, or that the image would start, or the only one.
+    pub(crate) fn program(&self, name: Option<&str>) -> Result<Utf8PathBuf, Failure> {
+        let by_name = |name: &str| self.programs.iter().find(|(other, _)| other == name);
+        let found = match (name, self.programs.as_slice()) {
+            (Some(name), _) => by_name(name),
+            (None, [only]) => Some(only),
+            (None, _) => self.entrypoint.as_deref().and_then(by_name),
+        };
+        found.map(|(_, path)| path.clone()).ok_or_else(|| {
+            let names: Vec<String> = self.programs.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let (message, help) = match name {
+                _ if names.is_empty() => (
+                    "the project makes no program".to_owned(),
+                    "`cuferry plan` shows what it makes".to_owned(),
+                ),
+                Some(name) => (
+                    format!("the project makes no program `{name}`"),
+                    format!("it makes {}", names.join(", ")),
+                ),
+                None => (
+                    "the project makes several programs".to_owned(),
+                    format!("name one with `--program`: {}", names.join(", ")),
+                ),
+            };
+            Failure::say(Fault::Usage, "run::which", message, help)
+        })
+    }
 }
 
 /// A project that brings its own build: that one is run, as `make` and `cmake` of cuferry's run it.

@@ -1,7 +1,9 @@
 //! Which GPUs are asked about: those named, or the machine's, or, where there are none, every desktop GPU there is.
 
+use cuferry_arch::driver::DriverVersion;
 use cuferry_arch::{GpuArch, Host, history, table};
 use cuferry_inspect::Question;
+use cuferry_machine::gpu::Gpus;
 use cuferry_machine::{Root, gpu, pci};
 
 use crate::args::Inspect;
@@ -55,12 +57,7 @@ pub(crate) fn questions(args: &Inspect) -> Result<Questions, Failure> {
     }
     let gpus = gpu::gpus();
     if !gpus.gpus.is_empty() && args.host.is_none_or(|host| host == Host::of_this_program()) {
-        // libcuda says which CUDA release it serves, and is at least that release's own driver; with a compatibility
-        // package it is newer than the kernel's part, which says its version.
-        let served = gpus.driver.and_then(history::of).map(|row| row.driver);
-        let kernel = pci::kernel_driver(&Root::default()).and_then(|driver| driver.value.version);
-        let driver = served.max(kernel);
-        let driver = args.driver.or(driver);
+        let driver = args.driver.or(driver_of(&gpus));
         let products = |arch: GpuArch| {
             let names: Vec<&str> =
                 gpus.gpus.iter().filter(|gpu| gpu.arch == arch).map(|gpu| gpu.name.as_str()).collect();
@@ -74,6 +71,22 @@ pub(crate) fn questions(args: &Inspect) -> Result<Questions, Failure> {
         .filter(|row| row.jetson == (args.host == Some(Host::Aarch64)) && row.number >= OLDEST);
     let asked = rows.map(|row| ask(row.number, &row.products, args.driver)).collect();
     Ok(Questions { asked, source: QuestionSource::Table })
+}
+
+/// The driver that is here. libcuda says which CUDA release it serves, and is at least that release's own driver; with a
+/// compatibility package it is newer than the kernel's part, which says its version.
+fn driver_of(gpus: &Gpus) -> Option<DriverVersion> {
+    let served = gpus.driver.and_then(history::of).map(|row| row.driver);
+    let kernel = pci::kernel_driver(&Root::default()).and_then(|driver| driver.value.version);
+    served.max(kernel)
+}
+
+/// This machine, with each of its GPUs; empty where there is none.
+pub(crate) fn here() -> Vec<Question> {
+    let gpus = gpu::gpus();
+    let driver = if gpus.gpus.is_empty() { None } else { driver_of(&gpus) };
+    let ask = |gpu: GpuArch| Question { host: Host::of_this_program(), gpu, driver };
+    gpus.archs().into_iter().map(ask).collect()
 }
 
 /// Whether code runs on x86_64 with each of these GPUs; with none, on any desktop GPU.

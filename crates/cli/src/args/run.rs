@@ -1,0 +1,39 @@
+//! `cuferry run`: its options.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use cuferry_run::{Ask, Device, Way};
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// What answers CUDA's calls: `gpu`, or `soft`, the software device [default: a GPU that is here and fits; else `soft`]
+    #[arg(long, value_name = "gpu|soft")]
+    pub(crate) device: Option<Device>,
+    /// The way, by hand: `native` (on the GPU), `hybrid` (an ARM program on the GPU) or `emulate` (no GPU)
+    #[arg(long, value_name = "native|hybrid|emulate")]
+    pub(crate) way: Option<Way>,
+    /// Which program, where the project makes several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) program: Option<String>,
+    /// Do not say which way was taken
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Print the folder that holds the software device, for LD_LIBRARY_PATH or a container's mount, and run nothing
+    #[arg(long, conflicts_with_all = ["command", "device", "way", "program", "quiet"])]
+    pub(crate) library_folder: bool,
+    /// A program (a path, or a command on PATH), a project's folder, or an image; and its arguments
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PROGRAM|DIR|IMAGE [ARGS]",
+        required_unless_present = "library_folder"
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+impl Run {
+    pub(crate) fn ask(&self) -> Ask {
+        Ask { device: self.device, way: self.way }
+    }
+}

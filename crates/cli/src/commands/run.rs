@@ -1,0 +1,123 @@
+//! `cuferry run`: a program, a project or an image, the best way that works here.
+
+use std::ffi::OsString;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_artifact::{Artifact, ArtifactKind, Limits};
+use cuferry_inspect::Question;
+use cuferry_inspect::inventory::Inventory;
+use cuferry_inspect::read::Effort;
+use cuferry_run::start::{Start, start};
+use cuferry_run::{Choice, Device, SoftwareDevice, choose};
+
+use crate::args::run::Run;
+use crate::commands::rebuild;
+use crate::context::Context;
+use crate::failure::{Answer, Failure, Fault};
+use crate::inspect::{collect, here};
+use crate::run::{container, words};
+use crate::words::print;
+
+/// The variable by which the loader finds libraries before all other places (`ld.so(8)`).
+const SEARCH_PATH: &str = "LD_LIBRARY_PATH";
+
+pub(crate) fn run(context: &Context, args: &Run) -> Result<Answer, Failure> {
+    if args.library_folder {
+        print(&format!("{}\n", software_device(context)?.folder))?;
+        return Ok(Answer::Good);
+    }
+    let (what, rest) = args.command.split_first().ok_or_else(nothing_named)?;
+    let path = find(context, what)?;
+    if path.is_dir() && !path.join("oci-layout").exists() {
+        return project(context, args, &path, rest);
+    }
+    let limits = Limits { temporary: context.temporary_dir(), ..Limits::default() };
+    let artifact =
+        cuferry_artifact::open(&path, &limits).map_err(|error| Failure::new(Fault::Machine, error))?;
+    match artifact.kind {
+        ArtifactKind::File => program(context, args, &path, &artifact, rest, &[]),
+        ArtifactKind::OciLayout | ArtifactKind::OciArchive | ArtifactKind::DockerArchive => {
+            container::run(context, args, &path, &artifact, rest)
+        }
+        _ => Err(words::not_runnable(&path, artifact.kind.name())),
+    }
+}
+
+/// Decides, says so, and becomes the program.
+fn program(
+    context: &Context,
+    args: &Run,
+    path: &Utf8Path,
+    artifact: &Artifact,
+    rest: &[OsString],
+    libraries: &[Utf8PathBuf],
+) -> Result<Answer, Failure> {
+    let gpus = here();
+    let choice = decide(path, &inventories(artifact), &gpus, args)?;
+    if !args.quiet {
+        words::announce(&choice);
+    }
+    let before = context.environment.get(SEARCH_PATH);
+    let mut folders: Vec<String> = Vec::new();
+    if choice.device == Device::Soft {
+        folders.push(software_device(context)?.folder.to_string());
+    }
+    folders.extend(libraries.iter().map(ToString::to_string));
+    let mut environment = Vec::new();
+    if !folders.is_empty() {
+        folders.extend(before.filter(|before| !before.is_empty()).map(str::to_owned));
+        environment.push((SEARCH_PATH.to_owned(), folders.join(":")));
+    }
+    let error = start(&Start { program: path, args: rest, environment });
+    Err(words::cannot_start(path, &error))
+}
+
+/// Builds the project, and runs its program.
+fn project(context: &Context, args: &Run, folder: &Utf8Path, rest: &[OsString]) -> Result<Answer, Failure> {
+    let soft = args.ask().device == Some(Device::Soft) || here().is_empty();
+    let built = rebuild::for_a_run(context, folder, soft)?;
+    let Some(built) = built else { return Err(words::own_build(folder)) };
+    let path = built.program(args.program.as_deref())?;
+    let artifact = cuferry_artifact::open(&path, &Limits::default())
+        .map_err(|error| Failure::new(Fault::Machine, error))?;
+    program(context, args, &path, &artifact, rest, &built.libraries)
+}
+
+/// What the programs and libraries of an artifact hold, each at its path.
+pub(crate) fn inventories(artifact: &Artifact) -> Vec<(String, Inventory)> {
+    let report = collect(std::slice::from_ref(artifact), crate::inspect::about(&[]), Effort::Sample);
+    let files = report.artifacts.into_iter().flat_map(|artifact| artifact.trees).flat_map(|tree| tree.files);
+    files.map(|file| (file.path, file.inventory)).collect()
+}
+
+fn decide(
+    path: &Utf8Path,
+    inventories: &[(String, Inventory)],
+    gpus: &[Question],
+    args: &Run,
+) -> Result<Choice, Failure> {
+    let inventory = inventories.first().map(|(_, inventory)| inventory);
+    choose(inventory, gpus, args.ask()).map_err(|refusal| words::refused(path, &refusal))
+}
+
+/// The software device of this very cuferry, laid out in its data folder.
+pub(crate) fn software_device(context: &Context) -> Result<SoftwareDevice, Failure> {
+    SoftwareDevice::ensure(&context.data_dir(), crate::run::LIBRARY)
+        .map_err(|error| Failure::new(Fault::Machine, error))
+}
+
+/// A path that is there, or a command on `PATH`.
+fn find(context: &Context, what: &OsString) -> Result<Utf8PathBuf, Failure> {
+    let text = what.to_str().ok_or_else(|| words::not_found(&what.to_string_lossy()))?;
+    let path = context.absolute(Utf8Path::new(text));
+    if path.exists() {
+        return Ok(path);
+    }
+    let on_path = (!text.contains('/')).then(|| context.environment.find(text)).flatten();
+    on_path.ok_or_else(|| words::not_found(text))
+}
+
+fn nothing_named() -> Failure {
+    let help = "name what to run: `cuferry run ./detector`, `cuferry run ~/robot`, `cuferry run robot.tar`";
+    Failure::say(Fault::Usage, "run::nothing", "nothing to run was named", help)
+}
