@@ -1,0 +1,117 @@
+//! One launch on the interpreter: buffers in, buffers out.
+
+use std::sync::{Arc, Mutex};
+
+use cuferry_golden::texture::Texture;
+use cuferry_simt::{
+    Device, Fault, FaultKind, Isa, Kind, Launch, Memory, MemorySettings, Program, Settings, Source, launch,
+};
+
+/// A device, and what its kernels printed.
+pub(crate) struct Machine {
+    device: Device,
+    printed: Arc<Mutex<Vec<u8>>>,
+}
+
+/// How a kernel is started.
+pub(crate) struct Shape {
+    pub(crate) grid: [usize; 2],
+    pub(crate) block: [usize; 2],
+    pub(crate) shared: usize,
+    pub(crate) cooperative: bool,
+}
+
+/// Why there are no results.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// The machine does not support it, and said so by name.
+    Refused,
+    /// It does, but went wrong.
+    Fault(String),
+}
+
+impl Machine {
+    pub(crate) fn new(isa: Isa) -> Self {
+        let memory = Memory::new(&MemorySettings { reserve: 1 << 36, limit: 1 << 30 })
+            .expect("there is address space");
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        // No launch here needs more; one that hangs is to be told.
+        let settings = Settings { isa: Some(isa), workers: 1, fuel: Some(20_000_000), ..Settings::default() };
+        let device = Device::new(settings, Arc::new(memory), Box::new(Arc::clone(&printed)));
+        Self { device, printed }
+    }
+
+    pub(crate) fn load(&self, name: &str, text: String) -> Result<Program, String> {
+        Program::load(&self.device, vec![Source { name: name.to_owned(), text }])
+            .map_err(|error| error.to_string())
+    }
+
+    /// What the kernel leaves in its outputs, which start as zeros.
+    pub(crate) fn run(
+        &self,
+        program: &Program,
+        name: &str,
+        shape: &Shape,
+        inputs: &[Vec<u8>],
+        outputs: &[usize],
+        texture: Option<Texture>,
+    ) -> Result<Vec<Vec<u8>>, Stopped> {
+        let kernel = program.kernel(name).ok_or_else(|| Stopped::Fault(format!("no kernel `{name}`")))?;
+        if !program.unsupported(kernel, &self.device).is_empty() {
+            return Err(Stopped::Refused);
+        }
+        if texture.is_some() {
+            return Err(Stopped::Refused);
+        }
+        let memory = self.device.memory();
+        let allocate =
+            |size: usize| memory.allocate(size as u64, 256, Kind::Device).expect("there is memory");
+        let mut addresses = Vec::new();
+        for input in inputs {
+            let address = allocate(input.len());
+            memory.write(address, input).expect("it was just allocated");
+            addresses.push(address);
+        }
+        for size in outputs {
+            let address = allocate(*size);
+            memory.fill(address, 0, *size as u64).expect("it was just allocated");
+            addresses.push(address);
+        }
+        let parameters: Vec<u8> = addresses.iter().flat_map(|address| address.to_le_bytes()).collect();
+        let three = |extent: [usize; 2]| [extent[0] as u32, extent[1] as u32, 1];
+        let launched = launch(
+            &self.device,
+            program,
+            kernel,
+            &Launch {
+                grid: three(shape.grid),
+                block: three(shape.block),
+                cluster: None,
+                dynamic_shared: shape.shared as u32,
+                parameters: &parameters,
+                cooperative: shape.cooperative,
+            },
+        );
+        let results = outputs.iter().zip(&addresses[inputs.len()..]).map(|(size, address)| {
+            let mut bytes = vec![0; *size];
+            memory.read(*address, &mut bytes).expect("it is still there");
+            bytes
+        });
+        let results = results.collect();
+        for address in addresses {
+            memory.free(address).expect("it was allocated above");
+        }
+        launched.map(|_| results).map_err(|fault| stopped(&fault))
+    }
+
+    pub(crate) fn printed(&self) -> String {
+        String::from_utf8_lossy(&self.printed.lock().expect("no test panics while it prints")).into_owned()
+    }
+}
+
+fn stopped(fault: &Fault) -> Stopped {
+    match fault.kind {
+        FaultKind::Unsupported(_) => Stopped::Refused,
+        _ => Stopped::Fault(fault.to_string()),
+    }
+}
