@@ -79,7 +79,7 @@ fn run(family: &str, forms: &[Form], vectors: &Vectors, isa: Isa, tally: &mut Ta
         let sizes: Vec<usize> = form.output_bytes().map(|bytes| bytes * cases).collect();
         let wrong = match machine.run(&program, &format!("f{index}"), &shape, &columns, &sizes, form.texture)
         {
-            Err(Stopped::Refused) => {
+            Err(Stopped::Refused(_)) => {
                 tally.refused.insert(name.clone());
                 continue;
             }

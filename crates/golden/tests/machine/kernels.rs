@@ -40,7 +40,9 @@ pub(crate) fn check(kernel: &Kernel, vectors: &Vectors) -> Result<(), Failed> {
     let got = match machine.run(&program, &kernel.name, &shape, &[input], &[kernel.output], None) {
         Ok(got) => got,
         Err(Stopped::Fault(fault)) => return judge(&this, &none, &[fault]),
-        Err(Stopped::Refused) => return judge(&this, &this, &[]),
+        Err(Stopped::Refused(why)) => {
+            return judge(&this, &this, &[]).map_err(|failed| with_reason(&failed, &why));
+        }
     };
     let report = compare(kernel.accuracy, answer, &got, &|_| 0.0);
     let mut wrong: Vec<String> = Vec::new();
@@ -57,6 +59,10 @@ pub(crate) fn check(kernel: &Kernel, vectors: &Vectors) -> Result<(), Failed> {
         }
     }
     judge(&this, &none, &wrong)
+}
+
+fn with_reason(failed: &Failed, why: &str) -> Failed {
+    format!("{}: {why}", failed.message().unwrap_or_default()).into()
 }
 
 fn judge(this: &BTreeSet<String>, refused: &BTreeSet<String>, wrong: &[String]) -> Result<(), Failed> {

@@ -25,7 +25,7 @@ pub(crate) struct Shape {
 #[derive(Debug)]
 pub(crate) enum Stopped {
     /// The machine does not support it, and said so by name.
-    Refused,
+    Refused(String),
     /// It does, but went wrong.
     Fault(String),
 }
@@ -57,11 +57,11 @@ impl Machine {
         texture: Option<Texture>,
     ) -> Result<Vec<Vec<u8>>, Stopped> {
         let kernel = program.kernel(name).ok_or_else(|| Stopped::Fault(format!("no kernel `{name}`")))?;
-        if !program.unsupported(kernel, &self.device).is_empty() {
-            return Err(Stopped::Refused);
+        if let Some(refusal) = program.unsupported(kernel, &self.device).first() {
+            return Err(Stopped::Refused(refusal.to_string()));
         }
         if texture.is_some() {
-            return Err(Stopped::Refused);
+            return Err(Stopped::Refused("textures".to_owned()));
         }
         let memory = self.device.memory();
         let allocate =
@@ -111,7 +111,7 @@ impl Machine {
 
 fn stopped(fault: &Fault) -> Stopped {
     match fault.kind {
-        FaultKind::Unsupported(_) => Stopped::Refused,
+        FaultKind::Unsupported(_) => Stopped::Refused(fault.to_string()),
         _ => Stopped::Fault(fault.to_string()),
     }
 }

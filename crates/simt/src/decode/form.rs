@@ -32,8 +32,14 @@ impl<'p> Form<'p> {
         words.iter().copied().find(|&word| self.has(word))
     }
 
+    /// A word by its text, whether the parser knows it as a word or not.
     pub(crate) fn other(&mut self, text: &str) -> bool {
-        self.take_if(|left| matches!(left, Modifier::Other(found) if *found == text).then_some(())).is_some()
+        let is = |left: &Modifier<'_>| match left {
+            Modifier::Other(found) => *found == text,
+            Modifier::Word(word) => word.text() == text,
+            _ => false,
+        };
+        self.take_if(|left| is(left).then_some(())).is_some()
     }
 
     pub(crate) fn maybe_type(&mut self) -> Option<Type> {
