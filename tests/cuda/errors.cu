@@ -19,7 +19,8 @@ static Result sticks(cudaError_t wanted) {
 }
 
 CASE(child_illegal_address) {
-    store_at<<<1, 1>>>(reinterpret_cast<int *>(size_t(1) << 40));
+    // The first page is never mapped. A high address may be: an H200's driver took a store to 2^40.
+    store_at<<<1, 1>>>(reinterpret_cast<int *>(size_t(16)));
     return sticks(cudaErrorIllegalAddress);
 }
 

@@ -114,6 +114,11 @@ CASE(graph_capture_errors) {
     OK(cudaStreamWaitEvent(other, event, 0));
     add<<<1, 1, 0, other>>>(device, 1);
     EXPECT(cudaErrorStreamCaptureUnmatched, cudaStreamEndCapture(other, &graph));
+    EXPECT(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(stream, &graph));
+    OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    OK(cudaEventRecord(event, stream));
+    OK(cudaStreamWaitEvent(other, event, 0));
+    add<<<1, 1, 0, other>>>(device, 1);
     EXPECT(cudaErrorStreamCaptureUnjoined, cudaStreamEndCapture(stream, &graph));
     cudaGetLastError();
     OK(cudaStreamSynchronize(stream));

@@ -146,6 +146,8 @@ impl Capture {
     pub(crate) fn end(stream: &Arc<Stream>) -> Result<Arc<Graph>> {
         let capture = stream.capture().clone().ok_or(Error(t::CUDA_ERROR_ILLEGAL_STATE))?;
         if capture.origin != stream.number {
+            // As an H200's driver does: whoever ends the wrong stream has spoilt the capture.
+            capture.invalidate();
             return Err(Error::STREAM_CAPTURE_UNMATCHED);
         }
         if capture.mode != t::CU_STREAM_CAPTURE_MODE_RELAXED && capture.thread != std::thread::current().id()
