@@ -159,6 +159,32 @@ pub(crate) struct CallSite {
     pub(crate) frame: u32,
 }
 
+/// What an instruction on a texture or surface names, as places in the register file.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetch {
+    /// The object's handle, 64 bits.
+    pub(crate) handle: u32,
+    /// The values that it writes or stores, and how wide they are.
+    pub(crate) values: Vec<u32>,
+    pub(crate) width: Width,
+    /// The layer, where the geometry has layers.
+    pub(crate) layer: Option<u32>,
+    /// Up to three coordinates, 32 bits each.
+    pub(crate) coordinates: Vec<u32>,
+    pub(crate) level: Level,
+}
+
+/// The level of detail that a fetch asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Level {
+    /// The largest.
+    Base,
+    /// What a register says.
+    Of(u32),
+    /// From the coordinates' steps to the next pixel, along x and along y.
+    Steps(Vec<u32>, Vec<u32>),
+}
+
 /// A kernel's code, ready to run.
 pub(crate) struct Code {
     pub(crate) ops: Vec<Op>,
@@ -168,6 +194,8 @@ pub(crate) struct Code {
     /// The module function behind each.
     pub(crate) sources: Vec<usize>,
     pub(crate) calls: Vec<CallSite>,
+    /// Of operations on textures and surfaces.
+    pub(crate) fetches: Vec<Fetch>,
     /// Targets of `brx.idx`.
     pub(crate) tables: Vec<Vec<u32>>,
     pub(crate) fixed: Vec<(Fixed, u32)>,

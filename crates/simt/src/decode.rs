@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use cuferry_ptx::{Instruction, Operand, Statement};
 
-use crate::code::{CallSite, Code, Fixed, FunctionCode, Handler, Op, Site, Width};
+use crate::code::{CallSite, Code, Fetch, Fixed, FunctionCode, Handler, Op, Site, Width};
 use crate::fault::Refusal;
 use crate::isa::Isa;
 use crate::lanes::{Guarded, pick, plain};
@@ -48,6 +48,7 @@ pub(crate) struct Decoder<'p> {
     pub(crate) calls: Vec<CallSite>,
     /// Of each call, its caller.
     callers: Vec<u32>,
+    pub(crate) fetches: Vec<Fetch>,
     pub(crate) tables: Vec<Vec<u32>>,
     accesses: u32,
     shared: BTreeMap<(usize, String), u32>,
@@ -121,6 +122,7 @@ impl<'p> Decoder<'p> {
             indirect: Vec::new(),
             calls: Vec::new(),
             callers: Vec::new(),
+            fetches: Vec::new(),
             tables: Vec::new(),
             accesses: 0,
             shared: BTreeMap::new(),
@@ -187,6 +189,7 @@ impl<'p> Decoder<'p> {
             functions: self.codes,
             sources: self.functions.iter().map(|function| function.0).collect(),
             calls: self.calls,
+            fetches: self.fetches,
             tables: self.tables,
             fixed: self.fixed_order,
             register_bytes: self.layout.size(),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::isa::Isa;
 use crate::memory::Memory;
+use crate::texture::Objects;
 
 /// How a device runs, and what it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ pub struct Device {
     settings: Settings,
     isa: Isa,
     memory: Arc<Memory>,
+    objects: Objects,
     output: Mutex<Box<dyn Output>>,
     stack: AtomicU64,
     heap: AtomicU64,
@@ -89,6 +91,7 @@ impl Device {
             settings,
             isa,
             memory,
+            objects: Objects::default(),
             output: Mutex::new(output),
             stack,
             heap,
@@ -109,6 +112,11 @@ impl Device {
     /// Its memory.
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// The textures and surfaces that its kernels may use.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
     }
 
     /// Sets the stack of a thread, in bytes, for launches from now on.

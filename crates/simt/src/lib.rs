@@ -44,6 +44,7 @@ mod ops;
 mod program;
 mod rounding;
 mod space;
+mod texture;
 mod warp;
 
 pub use device::{Device, Output, Settings};
@@ -52,3 +53,4 @@ pub use isa::Isa;
 pub use launch::{Launch, Stats, launch};
 pub use memory::{ALIGNMENT, Allocation, Kind, Memory, MemoryError, MemorySettings, Nearest, Usage};
 pub use program::{Global, KernelFacts, KernelId, LoadError, Parameter, Program, Source};
+pub use texture::{AddressMode, Bound, Channel, Image, Objects, Shape, Texture};

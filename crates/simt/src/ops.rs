@@ -16,6 +16,7 @@ mod memory;
 mod moves;
 mod packed;
 mod special;
+mod texture;
 mod warp;
 
 use cuferry_ptx::{Instruction, Mnemonic, Opcode, Word};
@@ -23,6 +24,7 @@ use cuferry_ptx::{Instruction, Mnemonic, Opcode, Word};
 use crate::decode::{Decoder, Form, Refused};
 
 pub(crate) use control::{Branch, Join, Return};
+pub(crate) use half::{f16_from, f16_to};
 pub(crate) use moves::{
     Clock32, Clock64, CopyPredicate, DynamicSharedAddress, LocalAddress, NotPredicate, resize,
 };
@@ -115,6 +117,7 @@ pub(crate) fn decode<'p>(
             warp::decode(decoder, mnemonic, form)
         }
         M::Atom | M::Red => atomic::decode(decoder, mnemonic, form),
+        M::Tex | M::Tld4 | M::Txq | M::Suld | M::Sust | M::Suq => texture::decode(decoder, mnemonic, form),
         _ => Err("not supported".to_owned()),
     }
 }

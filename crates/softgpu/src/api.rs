@@ -24,3 +24,4 @@ pub(crate) mod pool;
 pub(crate) mod stream;
 pub(crate) mod stream_capture;
 pub(crate) mod stream_word;
+pub(crate) mod texture;

@@ -48,6 +48,17 @@ impl Array {
         if descriptor.Height == 0 && descriptor.Depth != 0 && !layered {
             return Err(Error::INVALID_VALUE);
         }
+        // Six square faces; or six for each layer.
+        let faces = if layered {
+            descriptor.Depth.is_multiple_of(6) && descriptor.Depth > 0
+        } else {
+            descriptor.Depth == 6
+        };
+        if descriptor.Flags & t::CUDA_ARRAY3D_CUBEMAP != 0
+            && !(faces && descriptor.Height == descriptor.Width)
+        {
+            return Err(Error::INVALID_VALUE);
+        }
         let pitch = descriptor.Width as u64 * element;
         let slice = pitch * descriptor.Height.max(1) as u64;
         let size = slice.checked_mul(descriptor.Depth.max(1) as u64).ok_or(Error::OUT_OF_MEMORY)?;

@@ -174,6 +174,7 @@ impl Context {
         }
         Event::handles().remove_if(|event| event.context == self.number);
         Module::handles().remove_if(|module| module.context == self.number);
+        crate::texture::forget_context(self.number);
         if let Ok(driver) = driver() {
             if driver.settings.leaks {
                 driver.ledger.report_leaks(Some(self.number));

@@ -31,6 +31,7 @@ mod report;
 mod settings;
 mod stream;
 mod tables;
+mod texture;
 mod ticket;
 mod word;
 

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use cuferry_golden::texture::Texture;
+use cuferry_golden::texture::{Address, Binding, Texel, Texture};
 use cuferry_simt::{
-    Device, Fault, FaultKind, Isa, Kind, Launch, Memory, MemorySettings, Program, Settings, Source, launch,
+    AddressMode, Bound, Channel, Device, Fault, FaultKind, Image, Isa, Kind, Launch, Memory, MemorySettings,
+    Program, Settings, Shape as ImageShape, Source, Texture as Bindable, launch,
 };
 
 /// A device, and what its kernels printed.
@@ -60,9 +61,6 @@ impl Machine {
         if let Some(refusal) = program.unsupported(kernel, &self.device).first() {
             return Err(Stopped::Refused(refusal.to_string()));
         }
-        if texture.is_some() {
-            return Err(Stopped::Refused("textures".to_owned()));
-        }
         let memory = self.device.memory();
         let allocate =
             |size: usize| memory.allocate(size as u64, 256, Kind::Device).expect("there is memory");
@@ -77,7 +75,15 @@ impl Machine {
             memory.fill(address, 0, *size as u64).expect("it was just allocated");
             addresses.push(address);
         }
-        let parameters: Vec<u8> = addresses.iter().flat_map(|address| address.to_le_bytes()).collect();
+        let mut parameters: Vec<u8> = addresses.iter().flat_map(|address| address.to_le_bytes()).collect();
+        let bound = texture.map(|texture| {
+            let texels = texture.contents();
+            let address = allocate(texels.len());
+            memory.write(address, &texels).expect("it was just allocated");
+            addresses.push(address);
+            self.device.objects().bind(bindable(texture, address))
+        });
+        parameters.extend(bound.unwrap_or_default().to_le_bytes());
         let three = |extent: [usize; 2]| [extent[0] as u32, extent[1] as u32, 1];
         let launched = launch(
             &self.device,
@@ -92,6 +98,9 @@ impl Machine {
                 cooperative: shape.cooperative,
             },
         );
+        if let Some(handle) = bound {
+            self.device.objects().release(handle);
+        }
         let results = outputs.iter().zip(&addresses[inputs.len()..]).map(|(size, address)| {
             let mut bytes = vec![0; *size];
             memory.read(*address, &mut bytes).expect("it is still there");
@@ -107,6 +116,58 @@ impl Machine {
     pub(crate) fn printed(&self) -> String {
         String::from_utf8_lossy(&self.printed.lock().expect("no test panics while it prints")).into_owned()
     }
+}
+
+/// As `tests/gpu/golden.cu` binds it.
+fn bindable(texture: Texture, address: u64) -> Bound {
+    let [width, height, depth] = texture.extent().map(|size| size.max(1) as u32);
+    let (_, channels, bytes) = texture.texel.layout();
+    let (depth, layers) = if texture.binding == Binding::Layers { (1, depth) } else { (depth, 0) };
+    let pitch = u64::from(width) * (channels * bytes) as u64;
+    let image = Image {
+        address,
+        shape: match texture.dimensions {
+            1 => ImageShape::D1,
+            2 => ImageShape::D2,
+            _ => ImageShape::D3,
+        },
+        width,
+        height,
+        depth,
+        layers,
+        pitch,
+        slice: pitch * u64::from(height),
+        channel: match texture.texel {
+            Texel::F32 | Texel::F32x4 => Channel::F32,
+            Texel::U8x4 => Channel::U8,
+            Texel::S8 => Channel::S8,
+            Texel::F16x2 => Channel::F16,
+            Texel::U16 => Channel::U16,
+            Texel::S32 => Channel::S32,
+        },
+        channels: channels as u32,
+    };
+    if texture.binding == Binding::Surface {
+        return Bound::Surface(image);
+    }
+    let mode = match texture.address {
+        Address::Wrap => AddressMode::Wrap,
+        Address::Clamp => AddressMode::Clamp,
+        Address::Mirror => AddressMode::Mirror,
+        Address::Border => AddressMode::Border,
+    };
+    Bound::Texture(Bindable {
+        levels: vec![image],
+        address: [mode; 3],
+        linear: texture.linear,
+        normalized: texture.normalized,
+        integers: texture.as_integer,
+        srgb: false,
+        border: [0.0; 4],
+        level_linear: false,
+        level_bias: 0.0,
+        level_range: [0.0; 2],
+    })
 }
 
 fn stopped(fault: &Fault) -> Stopped {

@@ -1,6 +1,8 @@
 //! An instruction's words, taken one by one; what is left over at the end is not supported.
 
-use cuferry_ptx::{Cache, Compare, Modifier, Opcode, Operand, Rounding, Scope, Semantics, Space, Type, Word};
+use cuferry_ptx::{
+    Cache, Compare, Geometry, Modifier, Opcode, Operand, Rounding, Scope, Semantics, Space, Type, Word,
+};
 
 use super::Refused;
 
@@ -72,6 +74,10 @@ impl<'p> Form<'p> {
 
     pub(crate) fn cache(&mut self) -> Option<Cache> {
         self.take_if(|left| if let Modifier::Cache(found) = left { Some(*found) } else { None })
+    }
+
+    pub(crate) fn geometry(&mut self) -> Option<Geometry> {
+        self.take_if(|left| if let Modifier::Geometry(found) = left { Some(*found) } else { None })
     }
 
     pub(crate) fn vector(&mut self) -> Option<u8> {

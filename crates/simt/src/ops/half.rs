@@ -10,7 +10,7 @@ use crate::lanes::{Lane, Map1, Map2, Map3, One, Three, Two, pick, plain};
 
 /// An `.f16`, exactly.
 #[inline(always)]
-pub(super) fn f16_to(a: u16) -> f32 {
+pub(crate) fn f16_to(a: u16) -> f32 {
     let a = u32::from(a);
     let sign = (a & 0x8000) << 16;
     let rest = a & 0x7fff;
@@ -30,7 +30,7 @@ pub(super) fn f16_to(a: u16) -> f32 {
 
 /// To nearest, ties to even; NaN becomes 0x7fff.
 #[inline(always)]
-pub(super) fn f16_from(a: f32) -> u16 {
+pub(crate) fn f16_from(a: f32) -> u16 {
     let bits = a.to_bits();
     let sign = (bits >> 16) & 0x8000;
     let rest = bits & 0x7fff_ffff;
