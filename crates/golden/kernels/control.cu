@@ -96,8 +96,9 @@ KERNEL prints(const unsigned *in, unsigned *out) {
         printf("%f %e %g %.2f %10.3f %-10.1e| %G %a\n", 1.5, 12345.678, 0.0001, 3.14159, 2.71828, 1e10, 1e-20, 1.0);
         printf("%f %f %f\n", 1.0 / 0.0, -1.0 / 0.0, 0.0 / 0.0);
         printf("%s|%10s|%-10s|%.2s\n", "text", "right", "left", "cut");
-        printf("%*d|%.*f\n", 6, 42, 2, 1.23456);
-        printf("%hd %hhd %zu\n", (short)-3, (char)-4, sizeof(int));
+        // CUDA documents neither `%.*f` nor `%zu` and `%hhd`; a GPU takes the arguments behind them from anywhere.
+        printf("%*d|\n", 6, 42);
+        printf("%hd\n", (short)-3);
         printf("no newline");
         printf("\n%u arguments: %d %d %d %d %d %d %d %d\n", 8u, 1, 2, 3, 4, 5, 6, 7, 8);
     }

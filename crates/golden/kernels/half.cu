@@ -41,7 +41,8 @@ KERNEL brains(const unsigned *in, unsigned *out) {
     unsigned i = global_index();
     __nv_bfloat162 a = *(const __nv_bfloat162 *)&in[i], b = __float2bfloat162_rn(0.3f);
     __nv_bfloat162 r = __hfma2(a, b, __hadd2(a, a));
-    r = __hmin2(__hsub2(r, __hmul2(b, a)), __floats2bfloat162_rn(__low2float(a) * 3.0f, 7.0f));
+    // The difference of `r` and a product: spelled as the one rounding that ptxas makes of the two instructions.
+    r = __hmin2(__hfma2(__hneg2(b), a, r), __floats2bfloat162_rn(__low2float(a) * 3.0f, 7.0f));
     out[i] = *(unsigned *)&r;
 }
 

@@ -196,7 +196,7 @@ pub(crate) struct Code {
     pub(crate) calls: Vec<CallSite>,
     /// Of operations on textures and surfaces.
     pub(crate) fetches: Vec<Fetch>,
-    /// Targets of `brx.idx`.
+    /// Targets of `brx.idx`, and registers of matrices.
     pub(crate) tables: Vec<Vec<u32>>,
     pub(crate) fixed: Vec<(Fixed, u32)>,
     /// Bytes of a warp's register file.

@@ -52,8 +52,13 @@ impl Default for Settings {
 
 /// Takes what kernels print.
 pub trait Output: Send {
-    /// One `printf`'s or `assert`'s text.
+    /// One `printf`'s text.
     fn print(&mut self, text: &[u8]);
+
+    /// One `assert`'s text, which GPUs send to standard error. Without a stream of its own it goes where `print` writes.
+    fn complain(&mut self, text: &[u8]) {
+        self.print(text);
+    }
 }
 
 impl Output for Vec<u8> {
@@ -65,6 +70,10 @@ impl Output for Vec<u8> {
 impl<T: Output> Output for Arc<Mutex<T>> {
     fn print(&mut self, text: &[u8]) {
         self.lock().unwrap_or_else(PoisonError::into_inner).print(text);
+    }
+
+    fn complain(&mut self, text: &[u8]) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).complain(text);
     }
 }
 
@@ -78,6 +87,7 @@ pub struct Device {
     stack: AtomicU64,
     heap: AtomicU64,
     heap_used: AtomicU64,
+    launches: AtomicU64,
 }
 
 impl Device {
@@ -96,6 +106,7 @@ impl Device {
             stack,
             heap,
             heap_used: AtomicU64::new(0),
+            launches: AtomicU64::new(0),
         }
     }
 
@@ -149,6 +160,16 @@ impl Device {
     /// Gives `size` bytes of the heap's budget back.
     pub(crate) fn give_heap(&self, size: u64) {
         self.heap_used.fetch_sub(size, Ordering::Relaxed);
+    }
+
+    /// The number of a new launch, from 1.
+    pub(crate) fn count_launch(&self) -> u64 {
+        self.launches.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Sends an assertion's text to where the program has its errors.
+    pub(crate) fn complain(&self, text: &[u8]) {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).complain(text);
     }
 
     /// Sends text to the program's output.

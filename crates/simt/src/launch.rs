@@ -44,6 +44,10 @@ pub struct Stats {
 
 /// Threads of a block, at most.
 const MAX_THREADS: u64 = 1024;
+/// Shared memory is handed out in units of so many bytes, which `%total_smem_size` counts.
+const SMEM_UNIT: u32 = 128;
+/// Bytes of shared memory that the system keeps of each block's, which `%aggr_smem_size` counts.
+const SMEM_RESERVED: u32 = 1 << 10;
 /// Blocks of a cluster, at most.
 const MAX_CLUSTER: u64 = 16;
 /// Rounds in which blocks only use up time before another block starts beside them.
@@ -130,6 +134,7 @@ pub fn launch(
         explicit_cluster: cluster.is_some(),
         shared,
         local,
+        number: device.count_launch(),
         parameters: parameters.address,
         workspace: workspace.as_ref().map_or(0, |buffer| buffer.address),
         next: AtomicU64::new(0),
@@ -196,6 +201,8 @@ struct Run<'a> {
     explicit_cluster: bool,
     shared: u32,
     local: u32,
+    /// `%gridid`.
+    number: u64,
     parameters: u64,
     workspace: u64,
     next: AtomicU64,
@@ -465,11 +472,13 @@ impl<'a> Run<'a> {
             Special::LanemaskLe => each(&|lane| u32::MAX >> (31 - lane)),
             Special::LanemaskGt => each(&|lane| !(u32::MAX >> (31 - lane))),
             Special::LanemaskGe => each(&|lane| u32::MAX << lane),
-            Special::TotalSmemSize | Special::AggrSmemSize => same(self.shared),
+            Special::TotalSmemSize => same(self.shared.next_multiple_of(SMEM_UNIT)),
+            Special::AggrSmemSize => same(self.shared + SMEM_RESERVED),
             Special::DynamicSmemSize => same(self.launch.dynamic_shared),
             Special::Envreg(1) => same((self.workspace >> 32) as u32),
             Special::Envreg(2) => same(self.workspace as u32),
-            Special::Envreg(_) | Special::ReservedSmem(_) | Special::GridId => same(0),
+            Special::Envreg(_) | Special::ReservedSmem(_) => same(0),
+            Special::GridId => Lanes::Same(self.number),
             // What differs by block is filled in when one starts.
             Special::Ctaid(_)
             | Special::ClusterId(_)

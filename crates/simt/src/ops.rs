@@ -12,6 +12,7 @@ mod float;
 mod half;
 mod integer;
 mod logic;
+mod matrix;
 mod memory;
 mod moves;
 mod packed;
@@ -116,6 +117,7 @@ pub(crate) fn decode<'p>(
         M::Shfl | M::Vote | M::Match | M::Redux | M::Elect | M::Activemask => {
             warp::decode(decoder, mnemonic, form)
         }
+        M::Mma | M::Ldmatrix | M::Stmatrix | M::Movmatrix => matrix::decode(decoder, mnemonic, form),
         M::Atom | M::Red => atomic::decode(decoder, mnemonic, form),
         M::Tex | M::Tld4 | M::Txq | M::Suld | M::Sust | M::Suq => texture::decode(decoder, mnemonic, form),
         _ => Err("not supported".to_owned()),

@@ -28,7 +28,25 @@ pub(crate) struct Driver {
     /// The device's own memory pool, and the one that is used instead.
     pub(crate) pools: (OnceLock<Arc<Pool>>, Mutex<Option<Arc<Pool>>>),
     limits: Mutex<BTreeMap<t::CUlimit, usize>>,
-    output: Arc<Mutex<Vec<u8>>>,
+    output: Arc<Mutex<Said>>,
+}
+
+/// What kernels said and the program has not been given yet.
+#[derive(Default)]
+struct Said {
+    printed: Vec<u8>,
+    /// Texts of failed assertions, which GPUs send to standard error.
+    complaints: Vec<u8>,
+}
+
+impl simt::Output for Said {
+    fn print(&mut self, text: &[u8]) {
+        self.printed.extend_from_slice(text);
+    }
+
+    fn complain(&mut self, text: &[u8]) {
+        self.complaints.extend_from_slice(text);
+    }
 }
 
 /// The device's primary context: always the same one, in use or not.
@@ -96,7 +114,7 @@ fn start() -> Result<Driver> {
         clock_khz: properties.clock_khz,
         ..defaults
     };
-    let output = Arc::new(Mutex::new(Vec::new()));
+    let output = Arc::new(Mutex::new(Said::default()));
     let device = simt::Device::new(machine, Arc::clone(&memory), Box::new(Arc::clone(&output)));
     Ok(Driver {
         settings,
@@ -130,12 +148,14 @@ impl Driver {
         self.primary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands on what kernels printed: as on a GPU, when the program waits for something.
+    /// Hands on what kernels said: as on a GPU, when the program waits for something.
     pub(crate) fn flush(&self) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        if !output.is_empty() {
-            crate::raw::print(&output);
-            output.clear();
+        let said = std::mem::take(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner));
+        if !said.printed.is_empty() {
+            crate::raw::print(&said.printed);
+        }
+        if !said.complaints.is_empty() {
+            report::raw(&said.complaints);
         }
     }
 

@@ -15,6 +15,11 @@ pub(crate) fn line(text: &str) {
     let _ = std::io::stderr().write_all(format!("cuferry: {text}\n").as_bytes());
 }
 
+/// What kernels say on standard error, as it is.
+pub(crate) fn raw(text: &[u8]) {
+    let _ = std::io::stderr().write_all(text);
+}
+
 /// Logs calls to a file from now on.
 pub(crate) fn open_log(file: File) {
     let _ = LOG.set((Mutex::new(file), Instant::now()));

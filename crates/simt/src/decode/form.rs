@@ -1,7 +1,7 @@
 //! An instruction's words, taken one by one; what is left over at the end is not supported.
 
 use cuferry_ptx::{
-    Cache, Compare, Geometry, Modifier, Opcode, Operand, Rounding, Scope, Semantics, Space, Type, Word,
+    Cache, Compare, Geometry, Modifier, Opcode, Operand, Rounding, Scope, Semantics, Shape, Space, Type, Word,
 };
 
 use super::Refused;
@@ -82,6 +82,14 @@ impl<'p> Form<'p> {
 
     pub(crate) fn vector(&mut self) -> Option<u8> {
         self.take_if(|left| if let Modifier::Vector(found) = left { Some(*found) } else { None })
+    }
+
+    pub(crate) fn shape(&mut self) -> Option<Shape> {
+        self.take_if(|left| if let Modifier::Shape(found) = left { Some(*found) } else { None })
+    }
+
+    pub(crate) fn count(&mut self) -> Option<u8> {
+        self.take_if(|left| if let Modifier::Count(found) = left { Some(*found) } else { None })
     }
 
     /// Drops hints that never change a result: cache operators, eviction priorities, prefetch sizes.

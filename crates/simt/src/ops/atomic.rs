@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use cuferry_ptx::{Mnemonic, Operand, Space, Type, Word};
 
-use super::float::{canonical32, flush32};
+use super::float::{canonical32, flush32, second_nan};
 use super::half::{bf16_from, bf16_to, f16_from, f16_to};
 use crate::block::SPIN;
 use crate::code::{Handler, Op, Width};
@@ -124,7 +124,9 @@ change! {
     AddF32Ftz: u32, |old, b, c| {
         canonical32(flush32(flush32(f32::from_bits(old)) + flush32(f32::from_bits(b)))).to_bits()
     };
-    AddF64: u64, |old, b, c| (f64::from_bits(old) + f64::from_bits(b)).to_bits();
+    AddF64: u64, |old, b, c| second_nan(f64::from_bits(b), f64::from_bits(old), f64::from_bits(old) + f64::from_bits(b)).to_bits();
+    // Global memory that holds a NaN stays as it is, quiet or not.
+    AddF64Global: u64, |old, b, c| if f64::from_bits(old).is_nan() { old } else { AddF64::change(old, b, c) };
     AddF16: u16, |old, b, c| f16_from(f16_to(old) + f16_to(b));
     AddBf16: u16, |old, b, c| bf16_from(bf16_to(old) + bf16_to(b));
     AddF16x2: u32, |old, b, c| pair(old, b, |x, y| f16_from(f16_to(x) + f16_to(y)));
@@ -180,10 +182,39 @@ impl<S: Reach, T: Cell, C: Change<T>> Work for Atomic<S, T, C> {
     }
 }
 
+/// An addition by a generic address: what it does to subnormals and NaNs depends on the memory that it meets.
+struct AtomicAdd<T, G, L>(PhantomData<(T, G, L)>);
+impl<T: Cell, G: Change<T>, L: Change<T>> Work for AtomicAdd<T, G, L> {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let Some(addresses) = Flat::reach(warp, op, size_of::<T>() as u32, true) else { return false };
+        let b = warp.get::<T>(op.b);
+        let mut r = [T::default(); 32];
+        for lane in lanes_in(warp.mask) {
+            let own = warp.spaces.in_shared(addresses[lane]);
+            let change =
+                |old| if own { L::change(old, b[lane], b[lane]) } else { G::change(old, b[lane], b[lane]) };
+            // SAFETY: `reach` has checked the address, or checks are off.
+            r[lane] = unsafe { T::update(addresses[lane], change) };
+        }
+        if op.dst != NOWHERE {
+            warp.put(op.dst, r);
+        }
+        true
+    }
+}
+
 /// `red` has no destination.
 const NOWHERE: u32 = u32::MAX;
 
-fn handler<S: Reach>(operation: Word, ty: Type, global: bool) -> Option<(Handler, Width)> {
+/// The memory that an atomic meets, as far as its instruction says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    Global,
+    Shared,
+    Either,
+}
+
+fn handler<S: Reach>(operation: Word, ty: Type, memory: Met) -> Option<(Handler, Width)> {
     use Type as T;
     macro_rules! of {
         ($type:ty, $change:ty) => {
@@ -193,7 +224,10 @@ fn handler<S: Reach>(operation: Word, ty: Type, global: bool) -> Option<(Handler
     let run = match (operation, ty) {
         (Word::Add, T::U32 | T::S32) => of!(u32, Add32),
         (Word::Add, T::U64 | T::S64) => of!(u64, Add64),
-        (Word::Add, T::F32) if global => of!(u32, AddF32Ftz),
+        (Word::Add, T::F32) if memory == Met::Global => of!(u32, AddF32Ftz),
+        (Word::Add, T::F64) if memory == Met::Global => of!(u64, AddF64Global),
+        (Word::Add, T::F32) if memory == Met::Either => plain::<AtomicAdd<u32, AddF32Ftz, AddF32>>(),
+        (Word::Add, T::F64) if memory == Met::Either => plain::<AtomicAdd<u64, AddF64Global, AddF64>>(),
         (Word::Add, T::F32) => of!(u32, AddF32),
         (Word::Add, T::F64) => of!(u64, AddF64),
         (Word::Add, T::F16) => of!(u16, AddF16),
@@ -267,10 +301,10 @@ pub(super) fn decode<'p>(
     let operands = if red { form.operands } else { &form.operands[1..] };
     let Operand::Address(address) = &operands[0] else { return Err("it has no address".to_owned()) };
     let (found, base) = match space {
-        None => (handler::<Flat>(operation, ty, false), decoder.flat_base(address)?),
-        Some(Space::Global) => (handler::<Flat>(operation, ty, true), decoder.flat_base(address)?),
+        None => (handler::<Flat>(operation, ty, Met::Either), decoder.flat_base(address)?),
+        Some(Space::Global) => (handler::<Flat>(operation, ty, Met::Global), decoder.flat_base(address)?),
         Some(Space::Shared | Space::SharedCta | Space::SharedCluster) => {
-            (handler::<Shared>(operation, ty, false), decoder.window_base(address)?)
+            (handler::<Shared>(operation, ty, Met::Shared), decoder.window_base(address)?)
         }
         Some(space) => return Err(format!("`.{space}` is not supported here")),
     };

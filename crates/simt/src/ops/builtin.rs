@@ -102,7 +102,7 @@ impl Work for Assert {
                 text(&function),
                 text(&message)
             );
-            warp.spaces.device().print(line.as_bytes());
+            warp.spaces.device().complain(line.as_bytes());
             first.get_or_insert((lane, text(&message)));
         }
         let (lane, message) = first.unwrap_or_default();

@@ -230,7 +230,7 @@ fn write_float(number: Number, kind: Kind, rounding: u8, finite: bool) -> u64 {
     let largest = if ieee { infinity - 1 } else { (top << long) | ((1 << long) - 2) };
     match number {
         Number::Nan => match kind {
-            Kind::F32 | Kind::Tf32 => NAN32.into(),
+            Kind::F32 => NAN32.into(),
             Kind::F64 => 0x7fff_ffff_ffff_ffff,
             _ => (1 << (wide + long)) - 1,
         },
@@ -332,6 +332,9 @@ fn convert(how: How, bits: u64) -> u64 {
             }
         };
     }
+    if how.to == Kind::Tf32 && how.rounding == RNA && matches!(number, Number::Nan) {
+        return nan_away(bits, how.finite);
+    }
     if how.to == Kind::Tf32 {
         // Thirteen bits below the mantissa are there, and zero.
         return write_float(number, Kind::Tf32, how.rounding, how.finite) << 13;
@@ -347,7 +350,14 @@ fn convert(how: How, bits: u64) -> u64 {
     if matches!(number, Number::Nan) && how.to == Kind::F32 && !how.integral {
         match how.from {
             Kind::F64 => return nan32(f64::from_bits(bits)).to_bits().into(),
-            Kind::Bf16 => return bits << 16,
+            Kind::Bf16 if !how.ftz => return bits << 16,
+            _ => {}
+        }
+    }
+    if matches!(number, Number::Nan) && how.from == Kind::F64 {
+        match how.to {
+            Kind::F16 => return nan16(bits, 0x7e00).into(),
+            Kind::Bf16 => return nan16(bits, 0x7fc0).into(),
             _ => {}
         }
     }
@@ -357,6 +367,20 @@ fn convert(how: How, bits: u64) -> u64 {
     } else {
         result
     }
+}
+
+/// `.rna` to `.tf32` rounds a NaN as if it were a number, so that it may become an infinity; `.satfinite` takes a unit off.
+fn nan_away(bits: u64, finite: bool) -> u64 {
+    let bits = bits as u32;
+    let rounded = ((bits & 0x7fff_ffff) + 0x1000) & 0xffff_e000;
+    let result = (bits & 0x8000_0000) | if finite { rounded - 0x2000 } else { rounded };
+    result.into()
+}
+
+/// The NaN of 16 bits that one of `.f64` becomes: its sign is kept, and nothing else.
+#[inline(always)]
+fn nan16(sign: u64, quiet: u16) -> u16 {
+    quiet | (sign >> 48) as u16 & 0x8000
 }
 
 /// A register's lanes as bits.
@@ -464,7 +488,11 @@ casts! {
     Bf16F32: u16 => f32, |a| bf16_to(a);
     F32F16: f32 => u16, |a| super::half::f16_from(a);
     F32Bf16: f32 => u16, |a| super::half::bf16_from(a);
-    F64F16: f64 => u16, |a| super::half::f16_from(odd(a));
+    F64F16: f64 => u16, |a| if a.is_nan() { nan16(a.to_bits(), 0x7e00) } else { super::half::f16_from(odd(a)) };
+    Same32: u32 => u32, |a| a;
+    Same64: u64 => u64, |a| a;
+    Flushed: f32 => f32, |a| super::float::canonical32(flush32(a));
+    F32F64Ftz: f32 => f64, |a| widened(super::float::canonical32(flush32(a)));
     F32F64: f32 => f64, |a| widened(a);
     F64F32: f64 => f32, |a| if a.is_nan() { nan32(a) } else { a as f32 };
     Flush: f32 => f32, |a| flush32(a);
@@ -523,6 +551,12 @@ fn special(decoder: &Decoder<'_>, how: How) -> Option<crate::code::Handler> {
             _ => return None,
         });
     }
+    if ftz && from == K::F32 && to == K::F32 && !sat && !integral {
+        return Some(pick::<One<Flushed>>(isa));
+    }
+    if ftz && from == K::F32 && to == K::F64 && !sat {
+        return Some(pick::<One<F32F64Ftz>>(isa));
+    }
     if ftz && !(from == K::F32 && to == K::F32 && sat && !integral) {
         return None;
     }
@@ -556,6 +590,9 @@ fn special(decoder: &Decoder<'_>, how: How) -> Option<crate::code::Handler> {
         (K::F32, K::F32, RZ, true) if !sat => pick::<One<F32Z>>(isa),
         (K::F32, K::F32, RM, true) if !sat => pick::<One<F32M>>(isa),
         (K::F32, K::F32, RP, true) if !sat => pick::<One<F32P>>(isa),
+        // Nothing is asked for: a copy, of NaNs too.
+        (K::F32, K::F32, _, false) if !sat => pick::<One<Same32>>(isa),
+        (K::F64, K::F64, _, false) if !sat => pick::<One<Same64>>(isa),
         (K::F32, K::F32, _, false) if sat && ftz => pick::<One<F32SatFtz>>(isa),
         (K::F32, K::F32, _, false) if sat => pick::<One<F32Sat>>(isa),
         (K::F16, K::F32, ..) if !sat => pick::<One<F16F32>>(isa),
@@ -587,11 +624,17 @@ impl Decoder<'_> {
         let (mut how, mut a) = (how, a);
         // Flushing first leaves a conversion that may have its own loop. Results of `.f32` may be subnormal only if
         // they come from a wider type.
-        if how.ftz && how.from == Kind::F32 && !(how.to == Kind::F32 && how.sat) {
+        // A plain copy or widening looks at NaNs as well.
+        let plain = !how.sat && !how.integral && matches!(how.to, Kind::F32 | Kind::F64);
+        let directed = how.to == Kind::F16 && matches!(how.rounding, RM | RP);
+        if how.ftz && how.from == Kind::F32 && directed {
+            // GPUs round subnormals away from zero here, `.ftz` or not.
+            how.ftz = false;
+        } else if how.ftz && how.from == Kind::F32 && !plain && !(how.to == Kind::F32 && how.sat) {
             let flushed = self.temporary(Width::W32);
             self.work::<One<Flush>>(Op { dst: flushed, a, ..fields() });
             (how.ftz, a) = (false, flushed);
-        } else if how.ftz && how.from != Kind::F64 && how.from != Kind::F32 {
+        } else if how.ftz && !matches!(how.from, Kind::F64 | Kind::F32 | Kind::Bf16) {
             how.ftz = false;
         }
         let run = match special(self, how) {

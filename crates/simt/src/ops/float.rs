@@ -34,9 +34,12 @@ pub(super) fn saturate32(a: f32) -> f32 {
     if low > 1.0 { 1.0 } else { low }
 }
 
+/// Every NaN as the one that GPUs give. By its bits: to a compiler one NaN is as good as another, and it has left a choice
+/// between `a` and a NaN out.
 #[inline(always)]
 pub(super) fn canonical32(a: f32) -> f32 {
-    if a.is_nan() { f32::from_bits(NAN32) } else { a }
+    let bits = a.to_bits();
+    f32::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 { NAN32 } else { bits })
 }
 
 /// What `.ftz` and `.sat` make of a result.
@@ -51,13 +54,24 @@ pub(super) fn quiet64(a: f64) -> f64 {
     f64::from_bits(a.to_bits() | 0x0008_0000_0000_0000)
 }
 
-/// The result of an operation of two operands: of two NaNs the second is kept, as GPUs do; the CPU would keep the
-/// first.
+/// A NaN of `.f64`, by its bits, which no compiler takes for those of another.
 #[inline(always)]
-fn second_nan(a: f64, b: f64, result: f64) -> f64 {
-    let nan = if b.is_nan() { quiet64(b) } else { quiet64(a) };
-    if a.is_nan() || b.is_nan() { nan } else { result }
+fn is_nan64(a: f64) -> bool {
+    a.to_bits() & i64::MAX.cast_unsigned() > 0x7ff0_0000_0000_0000
 }
+
+/// The result of an operation of two operands: of two NaNs the second is kept, as GPUs do; the CPU would keep the
+/// first. A NaN of the operation's own making is the one GPUs make.
+#[inline(always)]
+pub(super) fn second_nan(a: f64, b: f64, result: f64) -> f64 {
+    let (of_a, of_b) = (is_nan64(a), is_nan64(b));
+    let nan = if of_b { b.to_bits() } else { a.to_bits() } | 0x0008_0000_0000_0000;
+    let made = if is_nan64(result) { NAN64 } else { result.to_bits() };
+    f64::from_bits(if of_a || of_b { nan } else { made })
+}
+
+/// The NaN that an operation on `.f64` makes of numbers.
+const NAN64: u64 = 0xfff8_0000_0000_0000;
 
 /// Addition and its like, of both types.
 trait Arithmetic {
@@ -101,6 +115,87 @@ impl<A: Arithmetic, const FTZ: bool, const SAT: bool> Map2 for Single<A, FTZ, SA
     }
 }
 
+/// What `.ftz` does beyond flushing: GPUs flush a result that is less than the least normal number *before* rounding, so that
+/// nothing rounds up to it.
+trait Early: Map2<A = f32, B = f32, R = f32> {
+    /// Whether the exact result's magnitude is less than the least normal number, where the rounded one's is not.
+    fn tiny(a: f32, b: f32) -> bool;
+}
+impl<const SAT: bool> Early for Single<Mul, true, SAT> {
+    fn tiny(a: f32, b: f32) -> bool {
+        (f64::from(a) * f64::from(b)).abs() < LEAST.into()
+    }
+}
+impl<const SAT: bool> Early for Single<Div, true, SAT> {
+    fn tiny(a: f32, b: f32) -> bool {
+        f64::from(a.abs()) < f64::from(b.abs()) * f64::from(LEAST)
+    }
+}
+
+/// The least normal number.
+const LEAST: f32 = f32::MIN_POSITIVE;
+
+/// Whether any result is the least normal number: few are, so that those can be looked at one by one.
+#[inline(always)]
+fn any_least(r: &[f32; 32]) -> bool {
+    let mut any = false;
+    let mut lane = 0;
+    while lane < 32 {
+        any |= r[lane].to_bits() & 0x7fff_ffff == LEAST.to_bits();
+        lane += 1;
+    }
+    any
+}
+
+struct EarlyTwo<M>(PhantomData<M>);
+impl<M: Early> Work for EarlyTwo<M> {
+    #[inline(always)]
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let (a, b) = (warp.get::<f32>(op.a), warp.get::<f32>(op.b));
+        let mut r = [0.0; 32];
+        let mut lane = 0;
+        while lane < 32 {
+            r[lane] = M::map(a[lane], b[lane]);
+            lane += 1;
+        }
+        if any_least(&r) {
+            for (lane, r) in r.iter_mut().enumerate().filter(|(_, r)| r.abs() == LEAST) {
+                if M::tiny(a[lane], b[lane]) {
+                    *r = 0.0_f32.copysign(*r);
+                }
+            }
+        }
+        warp.put(op.dst, r);
+        true
+    }
+}
+
+struct EarlyFma<const SAT: bool>;
+impl<const SAT: bool> Work for EarlyFma<SAT> {
+    #[inline(always)]
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let (a, b, c) = (warp.get::<f32>(op.a), warp.get::<f32>(op.b), warp.get::<f32>(op.c));
+        let mut r = [0.0; 32];
+        let mut lane = 0;
+        while lane < 32 {
+            r[lane] = SingleFma::<true, SAT>::map(a[lane], b[lane], c[lane]);
+            lane += 1;
+        }
+        if any_least(&r) {
+            for (lane, r) in r.iter_mut().enumerate().filter(|(_, r)| r.abs() == LEAST) {
+                // The product is exact, and so is the other difference wherever the sum is not itself a result.
+                let [a, b, c] = [a[lane], b[lane], c[lane]].map(|value| f64::from(flush32(value)));
+                let beyond = a * b + (c - f64::from(*r));
+                if beyond != 0.0 && beyond.is_sign_negative() != r.is_sign_negative() {
+                    *r = 0.0_f32.copysign(*r);
+                }
+            }
+        }
+        warp.put(op.dst, r);
+        true
+    }
+}
+
 struct Double<A>(PhantomData<A>);
 impl<A: Arithmetic> Map2 for Double<A> {
     type A = f64;
@@ -109,6 +204,21 @@ impl<A: Arithmetic> Map2 for Double<A> {
     #[inline(always)]
     fn map(a: f64, b: f64) -> f64 {
         if A::FIRST_NAN { second_nan(b, a, A::f64(a, b)) } else { second_nan(a, b, A::f64(a, b)) }
+    }
+}
+
+/// `div.approx`: a product with the divisor's reciprocal, which GPUs flush: by more than 2^126 they divide to zero.
+struct Approximate<const FTZ: bool>;
+impl<const FTZ: bool> Map2 for Approximate<FTZ> {
+    type A = f32;
+    type B = f32;
+    type R = f32;
+    #[inline(always)]
+    fn map(a: f32, b: f32) -> f32 {
+        let (a, b) = (flush_if::<FTZ>(a), flush_if::<FTZ>(b));
+        let large = f32::from_bits(0x7e80_0000);
+        let quotient = if b.abs() > large { a * 0.0_f32.copysign(b) } else { a / b };
+        finish32::<FTZ, false>(quotient)
     }
 }
 
@@ -132,7 +242,8 @@ impl Map3 for DoubleFma {
     type R = f64;
     #[inline(always)]
     fn map(a: f64, b: f64, c: f64) -> f64 {
-        a.mul_add(b, c)
+        // Of several NaNs `b` counts first, then `c`.
+        second_nan(second_nan(a, c, 0.0), b, a.mul_add(b, c))
     }
 }
 
@@ -170,12 +281,25 @@ fn single<A: Arithmetic>(isa: Isa, mode: u32, ftz: bool, sat: bool) -> Handler {
     }
 }
 
+/// [`single`] of products and quotients.
+fn early<A: Arithmetic>(isa: Isa, mode: u32, ftz: bool, sat: bool) -> Handler
+where
+    Single<A, true, false>: Early,
+    Single<A, true, true>: Early,
+{
+    match (ftz, sat) {
+        (true, false) => in_mode::<EarlyTwo<Single<A, true, false>>>(isa, mode),
+        (true, true) => in_mode::<EarlyTwo<Single<A, true, true>>>(isa, mode),
+        _ => single::<A>(isa, mode, ftz, sat),
+    }
+}
+
 fn single_fma(isa: Isa, mode: u32, ftz: bool, sat: bool) -> Handler {
     match (ftz, sat) {
         (false, false) => in_mode::<Three<SingleFma<false, false>>>(isa, mode),
         (false, true) => in_mode::<Three<SingleFma<false, true>>>(isa, mode),
-        (true, false) => in_mode::<Three<SingleFma<true, false>>>(isa, mode),
-        (true, true) => in_mode::<Three<SingleFma<true, true>>>(isa, mode),
+        (true, false) => in_mode::<EarlyFma<false>>(isa, mode),
+        (true, true) => in_mode::<EarlyFma<true>>(isa, mode),
     }
 }
 
@@ -236,12 +360,11 @@ impl<const MAX: bool, const FTZ: bool, const NAN: bool, const XOR: bool> Map2
 fn pick64<const MAX: bool>(a: f64, b: f64) -> f64 {
     let first = (key64(a) < key64(b)) != MAX;
     let chosen = if first { a } else { b };
-    if a.is_nan() {
-        b
-    } else if b.is_nan() {
-        a
-    } else {
-        chosen
+    match (is_nan64(a), is_nan64(b)) {
+        (true, true) => quiet64(b),
+        (true, false) => b,
+        (false, true) => a,
+        (false, false) => chosen,
     }
 }
 map2!(Min64, f64, f64 => f64, |a, b| pick64::<false>(a, b));
@@ -282,7 +405,7 @@ pub(super) fn decode<'p>(
             let run = match (ty, mnemonic) {
                 (Type::F32, M::Add) => single::<Add>(isa, mode, ftz, sat),
                 (Type::F32, M::Sub) => single::<Sub>(isa, mode, ftz, sat),
-                (Type::F32, _) => single::<Mul>(isa, mode, ftz, sat),
+                (Type::F32, _) => early::<Mul>(isa, mode, ftz, sat),
                 (_, M::Add) if !ftz && !sat => in_mode::<Two<Double<Add>>>(isa, mode),
                 (_, M::Sub) if !ftz && !sat => in_mode::<Two<Double<Sub>>>(isa, mode),
                 _ if !ftz && !sat => in_mode::<Two<Double<Mul>>>(isa, mode),
@@ -304,10 +427,12 @@ pub(super) fn decode<'p>(
         }
         M::Div => {
             // `.approx` and `.full` may be off by two units; the quotient rounded to nearest never is.
-            form.one_of(&[Word::Approx, Word::Full]);
+            let how = form.one_of(&[Word::Approx, Word::Full]);
             let ty = form.ty()?;
-            let run = match ty {
-                Type::F32 => single::<Div>(isa, mode, ftz, sat),
+            let run = match (ty, how) {
+                (Type::F32, Some(Word::Approx)) if ftz => pick::<Two<Approximate<true>>>(isa),
+                (Type::F32, Some(Word::Approx)) => pick::<Two<Approximate<false>>>(isa),
+                (Type::F32, _) => early::<Div>(isa, mode, ftz, sat),
                 _ => in_mode::<Two<Double<Div>>>(isa, mode),
             };
             decoder.two_with(&form, run, ty, [ty; 2], imm)

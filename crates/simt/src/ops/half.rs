@@ -84,6 +84,8 @@ trait Small {
     fn to(a: u16) -> f32;
     fn from(a: f32) -> u16;
     fn flush(a: u16) -> u16;
+    /// The least normal number.
+    const LEAST: f64;
 }
 struct F16;
 impl Small for F16 {
@@ -99,6 +101,7 @@ impl Small for F16 {
     fn flush(a: u16) -> u16 {
         if a & 0x7c00 == 0 { a & 0x8000 } else { a }
     }
+    const LEAST: f64 = 1.0 / 16384.0;
 }
 struct Bf16;
 impl Small for Bf16 {
@@ -114,6 +117,7 @@ impl Small for Bf16 {
     fn flush(a: u16) -> u16 {
         if a & 0x7f80 == 0 { a & 0x8000 } else { a }
     }
+    const LEAST: f64 = f32::MIN_POSITIVE as f64;
 }
 
 /// What follows a result: nothing, `.sat` or `.relu`.
@@ -145,9 +149,15 @@ fn finish<S: Small, const FTZ: bool, const END: u8>(bits: u16) -> u16 {
     }
 }
 
+/// What `.ftz` flushes: results less than the least normal number before they are rounded.
+#[inline(always)]
+fn early<S: Small, const FTZ: bool>(exact: f64) -> f64 {
+    if FTZ && exact.abs() < S::LEAST { 0.0_f64.copysign(exact) } else { exact }
+}
+
 /// Fused, with one rounding: the product is exact in `f64`, and so is what the sum leaves out.
 #[inline(always)]
-fn fma<S: Small>(a: u16, b: u16, c: u16) -> u16 {
+fn fma<S: Small, const FTZ: bool>(a: u16, b: u16, c: u16) -> u16 {
     let (a, b, c) = (f64::from(S::to(a)), f64::from(S::to(b)), f64::from(S::to(c)));
     let product = a * b;
     let sum = product + c;
@@ -160,16 +170,16 @@ fn fma<S: Small>(a: u16, b: u16, c: u16) -> u16 {
     } else {
         sum
     };
-    S::from(odd(nudged))
+    S::from(odd(early::<S, FTZ>(nudged)))
 }
 
 #[inline(always)]
-fn binary<S: Small, const OP: u8>(a: u16, b: u16) -> u16 {
+fn binary<S: Small, const OP: u8, const FTZ: bool>(a: u16, b: u16) -> u16 {
     let (x, y) = (S::to(a), S::to(b));
     match OP {
         ADD => S::from(x + y),
         SUB => S::from(x - y),
-        MUL => S::from(odd(f64::from(x) * f64::from(y))),
+        MUL => S::from(odd(early::<S, FTZ>(f64::from(x) * f64::from(y)))),
         _ => extreme::<S, OP>(a, b),
     }
 }
@@ -246,7 +256,7 @@ impl<S: Small, P: Packed<S>, const OP: u8, const FTZ: bool, const END: u8> Map2
     fn map(a: P, b: P) -> P {
         P::map2(a, b, |a, b| {
             let (a, b) = if FTZ { (S::flush(a), S::flush(b)) } else { (a, b) };
-            finish::<S, FTZ, END>(binary::<S, OP>(a, b))
+            finish::<S, FTZ, END>(binary::<S, OP, FTZ>(a, b))
         })
     }
 }
@@ -260,7 +270,7 @@ impl<S: Small, P: Packed<S>, const FTZ: bool, const END: u8> Map3 for Fma<S, P, 
     fn map(a: P, b: P, c: P) -> P {
         P::map3(a, b, c, |a, b, c| {
             let (a, b, c) = if FTZ { (S::flush(a), S::flush(b), S::flush(c)) } else { (a, b, c) };
-            finish::<S, FTZ, END>(fma::<S>(a, b, c))
+            finish::<S, FTZ, END>(fma::<S, FTZ>(a, b, c))
         })
     }
 }

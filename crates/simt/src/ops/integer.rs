@@ -127,11 +127,17 @@ map1!(Bfind64A, u64 => u32, |a| find(a, 64, true));
 map1!(Bfind32SA, i32 => u32, |a| find(u64::from((a ^ (a >> 31)).cast_unsigned()), 32, true));
 map1!(Bfind64SA, i64 => u32, |a| find((a ^ (a >> 63)).cast_unsigned(), 64, true));
 
+/// The position or length of a field: of 32-bit words the manual's 8 bits count, of 64-bit ones all.
+#[inline(always)]
+fn field(value: u32, bits: u32) -> u32 {
+    if bits == 32 { value & 0xff } else { value }
+}
+
 /// `bfe` (9.7.1.19): `length` bits from `start`; signed ones are extended by the field's highest bit within the word.
 #[inline(always)]
 fn extract(a: u64, start: u32, length: u32, bits: u32, signed: bool) -> u64 {
-    let (start, length) = (start & 0xff, length & 0xff);
-    let top = (start + length).saturating_sub(1).min(bits - 1);
+    let (start, length) = (field(start, bits), field(length, bits));
+    let top = start.saturating_add(length).saturating_sub(1).min(bits - 1);
     let sign = signed && length > 0 && (a >> top) & 1 == 1;
     let field = if start < 64 { a >> start } else { 0 };
     // Above the field, and above the word, stands the sign.
@@ -178,7 +184,9 @@ map2!(SzextWrapS, u32, u32 => u32, |a, b| extend(a, b, false, true));
 /// `fns` (9.7.1.17): the place of the n-th bit that is set, from a base, up or down.
 #[inline(always)]
 fn nth(mask: u32, base: u32, offset: i32) -> u32 {
-    let base = base & 31;
+    if base > 31 {
+        return u32::MAX;
+    }
     if offset == 0 {
         return if (mask >> base) & 1 == 1 { base } else { u32::MAX };
     }
@@ -244,7 +252,7 @@ map3!(Dp2aSSHi, u32, u32, u32 => u32, |a, b, c| dot2(a, b, c, true, true, 1));
 /// `bfi` (9.7.1.20): `length` bits of `a` put into `b` from `start`.
 #[inline(always)]
 fn insert(a: u64, b: u64, start: u32, length: u32, bits: u32) -> u64 {
-    let (start, length) = (start & 0xff, length & 0xff);
+    let (start, length) = (field(start, bits), field(length, bits));
     if start >= bits || length == 0 {
         return b;
     }

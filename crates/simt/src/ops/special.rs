@@ -37,7 +37,7 @@ macro_rules! functions {
 }
 functions! {
     Rsqrt |a| 1.0 / a.sqrt();
-    Sine |a| sine(no_subnormal(a), 0);
+    Sine |a| sine(a, 0);
     Cosine |a| sine(a, 1);
     Log2 |a| log2(a);
     Exp2 |a| exp2(a);
@@ -92,23 +92,17 @@ fn log2(a: f64) -> f64 {
     }
 }
 
-/// Sines take subnormal numbers of `.f32` for zeros of their sign.
-#[inline(always)]
-fn no_subnormal(a: f64) -> f64 {
-    if a.abs() < f64::from(f32::MIN_POSITIVE) { 0.0_f64.copysign(a) } else { a }
-}
-
-/// Sine of `a`, or of `a` and `quarters` right angles.
+/// Sine of `a`, or of `a` and `quarters` right angles. As GPUs do it, the argument becomes turns first, in `.f32` towards
+/// zero, of which the whole ones are dropped; so that large arguments give what they give there, to the manual's bound.
+/// Subnormal numbers of `.f32` count as zeros of their sign.
 #[inline(always)]
 fn sine(a: f64, quarters: u64) -> f64 {
-    let turns = (a * std::f64::consts::FRAC_2_PI).round_ties_even();
-    // Pi/2 in three parts, so that the product of the first two with `turns` is exact for arguments up to 2^24 and more.
-    let r = a - turns * 1.570_796_251_296_997;
-    let r = r - turns * 7.549_789_415_861_596e-8;
-    let r = r - turns * 5.390_302_858_158_119e-15;
-    let r = if r > 0.8 { 0.8 } else { r };
-    let r = if r < -0.8 { -0.8 } else { r };
-    let quadrant = (turns + 6_755_399_441_055_744.0).to_bits().wrapping_add(quarters);
+    let a = if a.abs() < f64::from(f32::MIN_POSITIVE) { 0.0_f64.copysign(a) } else { a };
+    let turns = towards_zero(a * f64::from(f32::from_bits(0x3e22_f983)));
+    let turns = turns - turns.trunc();
+    let rights = (turns * 4.0).round_ties_even();
+    let r = (turns - rights * 0.25) * std::f64::consts::TAU;
+    let quadrant = (rights + 6_755_399_441_055_744.0).to_bits().wrapping_add(quarters);
     let q = r * r;
     let sin = r
         * (1.0
@@ -120,14 +114,23 @@ fn sine(a: f64, quarters: u64) -> f64 {
                 + q * (-1.0 / 720.0 + q * (1.0 / 40320.0 + q * (-1.0 / 3_628_800.0 + q / 479_001_600.0)))));
     let value = if quadrant & 1 == 0 { sin } else { cos };
     let value = if quadrant & 2 == 0 { value } else { -value };
+    // Half a turn or none has no sine, and the argument's sign.
+    let value = if value == 0.0 { 0.0_f64.copysign(a) } else { value };
     if a.is_finite() { value } else { f64::NAN }
+}
+
+/// Rounded to 24 bits towards zero: as an `.f32`, but for its range.
+#[inline(always)]
+fn towards_zero(a: f64) -> f64 {
+    f64::from_bits(a.to_bits() & !0x1fff_ffff)
 }
 
 #[inline(always)]
 fn tanh(a: f64) -> f64 {
     let e = exp2(a.abs() * (-2.0 * std::f64::consts::LOG2_E));
     let value = (1.0 - e) / (1.0 + e);
-    if a.abs() < 1e-3 { a - a * a * a / 3.0 } else { value.copysign(a) }
+    let value = if a.abs() < 1e-3 { a - a * a * a / 3.0 } else { value };
+    value.copysign(a)
 }
 
 struct Root<const FTZ: bool>;

@@ -43,7 +43,7 @@ pub(super) fn gather(warp: &mut Warp, op: &Op, members: &[u32; 32], barrier: boo
 }
 
 /// Work that all lanes of a group do together: `d` holds the members.
-struct Together<W>(PhantomData<W>);
+pub(super) struct Together<W>(PhantomData<W>);
 impl<W: Work> Exec for Together<W> {
     #[inline(always)]
     unsafe fn exec(warp: *mut Warp, op: *const Op) -> *const Op {
