@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+
 
 use cuferry_testkit::lacking;
 use serde_json::{Value, json};
@@ -352,7 +352,7 @@ fn what_cannot_be_written_is_left_and_said() {
 }
 
 #[test]
-fn ten_thousand_files_are_searched_quickly() {
+fn ten_thousand_files_are_searched() {
     let project = with_rules();
     for folder in 0..100 {
         std::fs::create_dir_all(project.at(&format!("d{folder}"))).expect("/tmp is writable");
@@ -362,12 +362,24 @@ fn ten_thousand_files_are_searched_quickly() {
         }
     }
     project.write("d50/f50.c", "int f(void) { return acme_spin(1); }\n");
-    let start = Instant::now();
     let report = scan(&project, &["--format", "json"]).expect(0).json();
     assert_eq!(report["summary"]["searched"], 10_000);
     assert_eq!(report["summary"]["findings"], 1);
-    // Unoptimised, on a machine with other work. Optimised it is a fraction of a second.
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_the_project_answers_itself_is_not_found() {
+    let project = with_rules()
+        .file("include/wait.h", "#ifndef __aarch64__\n#define acme_spin acme_wait\n#endif\n")
+        .file("src/all.h", "#include <wait.h>\n")
+        .file("src/main.cu", "#include \"all.h\"\n#include <acme/board.h>\nint main() { acme_spin(1); }\n")
+        .file("src/other.c", "int f(void) { return acme_spin(3); }\n");
+    let run = scan(&project, &["--format", "json"]).expect(1);
+    assert_eq!(places(&run), ["src/main.cu:2:10 ACME1", "src/other.c:1:22 ACME2"]);
+    let run = scan(&project, &["--format", "json", "--fix"]).expect(1);
+    assert_eq!(places(&run), ["src/main.cu:2:10 ACME1"]);
+    let main = std::fs::read_to_string(project.at("src/main.cu")).expect("it is there");
+    assert!(main.contains("acme_spin(1)"), "what its header answers needs no fix: {main}");
 }
 
 #[test]

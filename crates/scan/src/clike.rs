@@ -20,18 +20,19 @@ use crate::matcher::{Matcher, Role};
 use crate::pattern::{Area, Check, Pattern};
 use crate::{Language, Options, Trouble, script};
 
-/// `triggered`: whether the file holds a word of any rule but that of the sign of `char`.
+/// What went wrong, and the names that the file gives a meaning itself. `triggered`: whether it holds a word of any rule but
+/// that of the sign of `char`.
 pub(crate) fn search(
     language: Language,
     source: &[u8],
     triggered: bool,
     options: &Options,
     sink: &mut Sink<'_>,
-) -> Option<Trouble> {
+) -> (Option<Trouble>, Vec<String>) {
     let matcher = options.rules.matcher(language);
     let char_sign = matcher.char_sign.filter(|_| memchr::memmem::find(source, b"char").is_some());
     if !triggered && char_sign.is_none() {
-        return None;
+        return (None, Vec::new());
     }
     let tokens = lex(source);
     let mut preprocessed = preprocess(source, &tokens, language != Language::C, options.toolkit);
@@ -39,11 +40,13 @@ pub(crate) fn search(
     let search = Search { source, language, options, matcher, preprocessed };
     if language == Language::Assembly {
         search.assembly_file(sink);
-        return None;
+        return (None, Vec::new());
     }
-    let whole = !triggered || search.patterns(sink);
+    let mut own_names = if triggered { search.own_names(sink) } else { BTreeSet::new() };
+    let whole = !triggered || search.patterns(&mut own_names, sink);
     let signs = char_sign.is_none_or(|find| search.char_sign(find, sink));
-    (!whole || !signs).then_some(Trouble::Unparsed)
+    let own_names = own_names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    ((!whole || !signs).then_some(Trouble::Unparsed), own_names)
 }
 
 struct Search<'a> {
@@ -68,12 +71,12 @@ impl Search<'_> {
     }
 
     /// All rules but that of `char`. False: the file could not be parsed.
-    fn patterns(&self, sink: &mut Sink<'_>) -> bool {
+    fn patterns(&self, own_names: &mut BTreeSet<Vec<u8>>, sink: &mut Sink<'_>) -> bool {
         self.includes(sink);
         self.assembly(sink);
         self.texts(sink);
         self.conditionals(sink);
-        self.identifiers(sink)
+        self.identifiers(own_names, sink)
     }
 
     /// Tokens that are code, those of macros' values after all others.
@@ -189,9 +192,35 @@ impl Search<'_> {
         }
     }
 
-    /// Identifiers, without those that the file declares itself. False: the file could not be parsed, so that it is not
-    /// known what it declares.
-    fn identifiers(&self, sink: &mut Sink<'_>) -> bool {
+    /// The names known to rules that macros and `typedef`s of the file define, as far as tokens tell: these count in every
+    /// branch that x86_64 may take, which a syntax tree has but one of.
+    fn own_names(&self, sink: &Sink<'_>) -> BTreeSet<Vec<u8>> {
+        let mut names = self.preprocessed.defined.clone();
+        let code = &self.preprocessed.code;
+        let typedefs = code
+            .iter()
+            .enumerate()
+            .filter(|(_, token)| token.is(self.source, b"typedef") && !sink.live(token.start).is_dead());
+        for (at, _) in typedefs {
+            let end = code[at..].iter().position(|token| token.is(self.source, b";"));
+            let name = end.and_then(|end| code.get(at + end - 1)).filter(|name| name.kind == Kind::Ident);
+            names.extend(name.map(|name| name.text(self.source).to_vec()));
+        }
+        names.retain(|name| self.is_known(name));
+        names
+    }
+
+    /// Whether some rule looks for the identifier.
+    fn is_known(&self, word: &[u8]) -> bool {
+        self.matcher.idents(word).next().is_some()
+            || neon::is_available(word)
+            || neon::is_missing(word)
+            || removed::is_name(word)
+    }
+
+    /// Identifiers, without those that the file declares itself, which join `own_names`. False: the file could not be parsed,
+    /// so that it is not known what it declares.
+    fn identifiers(&self, own_names: &mut BTreeSet<Vec<u8>>, sink: &mut Sink<'_>) -> bool {
         let dead = self.options.dead;
         let mut candidates = self.candidates();
         candidates.retain(|candidate| dead || !sink.live(candidate.token.start).is_dead());
@@ -203,7 +232,10 @@ impl Search<'_> {
         let declared = tree.as_ref().map_or_else(BTreeSet::new, |tree| tree::declared(tree, &plain));
         for candidate in candidates {
             let word = candidate.token.text(self.source);
-            if self.preprocessed.defined.contains(word) || declared.contains(word) {
+            if declared.contains(word) {
+                own_names.insert(word.to_vec());
+            }
+            if own_names.contains(word) {
                 continue;
             }
             let live = sink.live(candidate.token.start);

@@ -50,8 +50,8 @@ pub(crate) struct Sink<'a> {
     /// By rule and text: the finding that stands for all.
     once: BTreeMap<(RuleId, String, bool), usize>,
     cut: bool,
-    /// The file's name says that only ARM builds take it.
-    of_arm: bool,
+    /// The file's name says that other builds take it.
+    set_apart: bool,
 }
 
 impl<'a> Sink<'a> {
@@ -65,7 +65,7 @@ impl<'a> Sink<'a> {
             findings: Vec::new(),
             once: BTreeMap::new(),
             cut: false,
-            of_arm: is_of_arm(path),
+            set_apart: is_set_apart(path),
         }
     }
 
@@ -102,7 +102,7 @@ impl<'a> Sink<'a> {
         }
         let lines = self.lines.get_or_insert_with(|| Lines::new(self.source));
         let mut reach = self.map.reach(hit.live, self.source, lines);
-        if reach == Reach::Compiled && self.of_arm {
+        if reach == Reach::Compiled && self.set_apart {
             reach = Reach::Conditional { line: 1, condition: format!("the file's name, `{}`", self.path) };
         }
         let severity = if reach == Reach::Compiled && !hit.mild {
@@ -168,11 +168,11 @@ fn fix(find: &Find, hit: &Hit, text: &str) -> Option<Fix> {
     })
 }
 
-/// Whether a part of the path is a word by which projects keep apart what only ARM builds take.
-fn is_of_arm(path: &Utf8Path) -> bool {
+/// Whether a part of the path is a word by which projects keep apart what only builds for ARM, or for AMD's GPUs, take.
+fn is_set_apart(path: &Utf8Path) -> bool {
     const WORDS: &[&str] = &[
         "arm", "arm32", "arm64", "aarch64", "armv7", "armv7a", "armv8", "armv8a", "arm82", "neon", "sve",
-        "sve2", "asimd",
+        "sve2", "asimd", "cortex", "rocm", "hip",
     ];
     path.as_str()
         .split(|letter: char| !letter.is_ascii_alphanumeric())
@@ -184,15 +184,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_tell_arm() {
+    fn names_of_files_tell_other_builds() {
         for (path, expected) in [
             ("src/neon/conv.c", true),
             ("kernel_aarch64.c", true),
             ("conv_arm82.c", true),
             ("src/alarm.c", false),
+            ("cpu/cortex-a/conv.c", true),
+            ("rocm/runtime.cuh", true),
             ("charm/x.c", false),
+            ("chip/x.c", false),
         ] {
-            assert_eq!(is_of_arm(path.into()), expected, "{path}");
+            assert_eq!(is_set_apart(path.into()), expected, "{path}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod language;
 mod lines;
 mod matcher;
 mod pattern;
+mod project;
 mod reach;
 mod report;
 mod rule;
@@ -22,6 +23,7 @@ mod script;
 
 pub use finding::{Edit, Finding, Fix, Place, Reach};
 pub use language::Language;
+pub use project::answered;
 pub use report::{Count, FileReport, Summary, Trouble};
 pub use rule::{Effort, Kind, Rule, RuleId, Severity};
 pub use rules::{RuleError, RuleProblem, RuleSet};

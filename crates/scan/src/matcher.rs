@@ -128,6 +128,37 @@ impl Bounds {
     }
 }
 
+/// Beginnings of headers that are looked for in `#include`s.
+pub(crate) struct Headers {
+    starts: Vec<String>,
+    /// Each beginning after a quote, and after an angle bracket.
+    automaton: Option<AhoCorasick>,
+}
+
+impl Headers {
+    pub(crate) fn new<'a>(starts: impl Iterator<Item = &'a String>) -> Self {
+        let mut starts: Vec<String> = starts.cloned().collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let words: Vec<String> =
+            starts.iter().flat_map(|start| [format!("<{start}"), format!("\"{start}")]).collect();
+        Self { automaton: automaton(words.iter().map(String::as_bytes)), starts }
+    }
+
+    /// Those of which `source` includes one.
+    pub(crate) fn included(&self, source: &[u8]) -> Vec<String> {
+        let mut found = vec![false; self.starts.len()];
+        for place in self.automaton.iter().flat_map(|automaton| automaton.find_overlapping_iter(source)) {
+            let line = memchr::memrchr(b'\n', &source[..place.start()]).map_or(0, |end| end + 1);
+            let before = source[line..place.start()].trim_ascii();
+            found[place.pattern().as_usize() / 2] |=
+                before.strip_prefix(b"#").is_some_and(|word| word.trim_ascii() == b"include");
+        }
+        let starts = self.starts.iter().zip(found).filter(|(_, found)| *found);
+        starts.map(|(start, _)| start.clone()).collect()
+    }
+}
+
 #[derive(Default)]
 struct Tables {
     idents: HashMap<Vec<u8>, Vec<(Role, usize)>>,

@@ -18,6 +18,10 @@ pub struct FileReport {
     pub lines: u32,
     /// By place, then by rule.
     pub findings: Vec<Finding>,
+    /// Names that rules look for and to which this file gives a meaning of its own on x86_64. [`crate::answered`] takes them.
+    pub own_names: Vec<String>,
+    /// Of the beginnings of headers in [`crate::Rule::near`], those of which the file includes one.
+    pub headers: Vec<String>,
     /// Why the findings may not be all.
     pub trouble: Option<Trouble>,
 }

@@ -205,4 +205,8 @@ pub struct Rule {
     pub fix: String,
     /// Where the facts come from.
     pub source: String,
+    /// For findings in build files: beginnings of headers, of which a source near the file has to include one.
+    pub near: Vec<String>,
+    /// Whether what is found names a Python module, which may be part of the project itself.
+    pub module: bool,
 }

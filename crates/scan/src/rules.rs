@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 use thiserror::Error;
 
-use crate::matcher::Matcher;
+use crate::matcher::{Headers, Matcher};
 use crate::pattern::{self, Find, RawFind};
 use crate::{Effort, Kind, Language, Rule, RuleId, Severity};
 
@@ -34,6 +34,7 @@ pub struct RuleSet {
     rules: BTreeMap<RuleId, Arc<Rule>>,
     finds: Arc<Vec<Find>>,
     matchers: Arc<[OnceLock<Matcher>; Language::ALL.len()]>,
+    headers: Arc<OnceLock<Headers>>,
 }
 
 /// A rule file that cannot be used: which, where, and why.
@@ -147,6 +148,10 @@ struct RawRule {
     #[serde(default)]
     source: String,
     #[serde(default)]
+    near: Vec<String>,
+    #[serde(default)]
+    module: bool,
+    #[serde(default)]
     find: Vec<Spanned<RawFind>>,
 }
 
@@ -172,7 +177,12 @@ impl RuleSet {
 
     /// No rules at all: to search for a user's own only.
     pub fn empty() -> Self {
-        Self { rules: BTreeMap::new(), finds: Arc::default(), matchers: Arc::default() }
+        Self {
+            rules: BTreeMap::new(),
+            finds: Arc::default(),
+            matchers: Arc::default(),
+            headers: Arc::default(),
+        }
     }
 
     /// These rules and those of `text`; `file_name` is for messages.
@@ -190,7 +200,7 @@ impl RuleSet {
             .map(|(id, rule)| (id.clone(), rule.clone()))
             .collect();
         let finds = self.finds.iter().filter(|find| rules.contains_key(&find.rule.id)).cloned().collect();
-        Self { rules, finds: Arc::new(finds), matchers: Arc::default() }
+        Self { rules, finds: Arc::new(finds), matchers: Arc::default(), headers: Arc::default() }
     }
 
     /// The rule with this id.
@@ -223,6 +233,11 @@ impl RuleSet {
         self.matchers[language as usize].get_or_init(|| Matcher::new(&self.finds, language))
     }
 
+    /// The headers that [`Rule::near`] asks for.
+    pub(crate) fn headers(&self) -> &Headers {
+        self.headers.get_or_init(|| Headers::new(self.iter().flat_map(|rule| &rule.near)))
+    }
+
     fn extended(&self, file_name: &str, text: &str, owner: Owner) -> Result<Self, RuleError> {
         let fail = |span: Range<usize>, problem| rule_error(file_name, text, &span, problem);
         let file: RawFile = toml::from_str(text).map_err(|error| {
@@ -253,6 +268,8 @@ impl RuleSet {
                 cause: raw.cause,
                 fix: raw.fix,
                 source: raw.source,
+                near: raw.near,
+                module: raw.module,
             });
             if rules.insert(rule.id.clone(), rule.clone()).is_some() {
                 return Err(fail(id_span, RuleProblem::Duplicate { id }));
@@ -263,7 +280,7 @@ impl RuleSet {
                 finds.push(find);
             }
         }
-        Ok(Self { rules, finds: Arc::new(finds), matchers: Arc::default() })
+        Ok(Self { rules, finds: Arc::new(finds), matchers: Arc::default(), headers: Arc::default() })
     }
 }
 

@@ -47,6 +47,7 @@ pub fn scan_file(path: &Utf8Path, bytes: &[u8], options: &Options) -> FileReport
     let language = Language::of(path, &bytes[..bytes.len().min(512)]);
     let mut trouble = None;
     let mut lines = 0;
+    let (mut own_names, mut headers) = (Vec::new(), Vec::new());
     if let Some(language) = language {
         let size = bytes.len() as u64;
         if size > options.max_bytes {
@@ -58,7 +59,8 @@ pub fn scan_file(path: &Utf8Path, bytes: &[u8], options: &Options) -> FileReport
             let triggered = options.rules.matcher(language).triggers(bytes);
             match language {
                 Language::C | Language::Cpp | Language::Cuda | Language::Assembly => {
-                    trouble = clike::search(language, bytes, triggered, options, &mut sink);
+                    (trouble, own_names) = clike::search(language, bytes, triggered, options, &mut sink);
+                    headers = options.rules.headers().included(bytes);
                 }
                 _ if triggered => script::search(language, bytes, options, &mut sink),
                 _ => {}
@@ -67,7 +69,7 @@ pub fn scan_file(path: &Utf8Path, bytes: &[u8], options: &Options) -> FileReport
     }
     let (findings, cut) = sink.finish();
     let trouble = trouble.or_else(|| cut.then_some(Trouble::TooMany { limit: options.max_findings }));
-    FileReport { path: path.to_owned(), language, lines, findings, trouble }
+    FileReport { path: path.to_owned(), language, lines, findings, own_names, headers, trouble }
 }
 
 fn count_lines(bytes: &[u8]) -> u32 {

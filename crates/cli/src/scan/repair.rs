@@ -3,7 +3,7 @@
 use super::patch::{self, Patched};
 use super::rewrite::{Replaced, replace};
 use super::tree::Tree;
-use super::walk::{Remark, Scanned, ScannedFile, Settings, read_and_scan};
+use super::walk::{Remark, Scanned, ScannedFile, Settings, read_and_scan, settle};
 
 /// What `--fix` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,5 +84,6 @@ pub(crate) fn repair(tree: &Tree, scanned: &mut Scanned, settings: &Settings<'_>
             }
         }
     }
+    settle(&mut scanned.files, settings);
     repair
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use cuferry_scan::{FileReport, Language, Options, Trouble, scan_file};
+use cuferry_scan::{FileReport, Language, Options, Trouble, answered, scan_file};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
@@ -96,9 +96,21 @@ pub(crate) fn scan(
     }
     let mut scanned = scanned.into_inner().unwrap_or_else(PoisonError::into_inner);
     scanned.files.sort_by(|one, other| one.location.cmp(&other.location));
+    settle(&mut scanned.files, settings);
     scanned.unread.sort();
     scanned.skipped.sort();
     Ok(scanned)
+}
+
+/// Takes out the findings that other files of the project answer.
+pub(crate) fn settle(files: &mut [ScannedFile], settings: &Settings<'_>) {
+    let reports: Vec<&FileReport> = files.iter().map(|file| &file.report).collect();
+    // A file that is gone meanwhile answers nothing.
+    let read = |at: usize| std::fs::read(&files[at].location).ok();
+    for (file, at) in answered(&reports, settings.options, &read).into_iter().rev() {
+        files[file].report.findings.remove(at);
+        files[file].details.remove(at);
+    }
 }
 
 /// Scans one file. Of one in no known language only the beginning is read.

@@ -27,7 +27,7 @@ pub(crate) struct Place {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) message: String,
-    /// Whether it does little harm, since other architectures stand beside it.
+    /// Whether it does little harm, since the file names other architectures as well.
     pub(crate) mild: bool,
 }
 
@@ -74,19 +74,21 @@ pub(crate) fn find(check: Check, text: &[u8], release: CudaRelease) -> Vec<Place
         }));
     }
     named.sort_by_key(|place| (place.start, place.end));
+    // A file may have its lines for each machine, or one for each GPU.
+    let alone_in_file = !named.iter().any(|place| is_of_x86(place.arch));
     let mut places = Vec::new();
     let mut rest = named.as_slice();
     while let Some(first) = rest.first() {
         let line_end =
             memchr::memchr(b'\n', &text[first.start..]).map_or(text.len(), |end| first.start + end);
         let (line, others) = rest.split_at(rest.partition_point(|place| place.start < line_end));
-        in_line(check, line, release, &mut places);
+        in_line(check, line, alone_in_file, release, &mut places);
         rest = others;
     }
     places
 }
 
-fn in_line(check: Check, line: &[Named], release: CudaRelease, places: &mut Vec<Place>) {
+fn in_line(check: Check, line: &[Named], alone_in_file: bool, release: CudaRelease, places: &mut Vec<Place>) {
     let mut seen: Vec<u16> = Vec::new();
     let once: Vec<&Named> = line
         .iter()
@@ -100,14 +102,14 @@ fn in_line(check: Check, line: &[Named], release: CudaRelease, places: &mut Vec<
         places.extend(dropped(&once, release));
         return;
     }
-    let alone = !line.iter().any(|other| gpu(other.arch).is_some_and(|gpu| !only_arm(gpu)));
+    let alone = !line.iter().any(|other| is_of_x86(other.arch));
     for place in once {
         let message = jetson(place.arch, alone, release);
         places.extend(message.map(|message| Place {
             start: place.start,
             end: place.end,
             message,
-            mild: !alone,
+            mild: !alone_in_file,
         }));
     }
 }
@@ -127,6 +129,10 @@ fn arch(text: &[u8]) -> Option<GpuArch> {
         .or_else(|| (digits.len() == 2 && matches!(digits, "20" | "21" | "30" | "32")).then_some(arch))
 }
 
+fn is_of_x86(arch: GpuArch) -> bool {
+    gpu(arch).is_some_and(|gpu| !only_arm(gpu))
+}
+
 fn only_arm(gpu: &Gpu) -> bool {
     gpu.jetson || gpu.hosts == [Host::Aarch64]
 }
@@ -135,7 +141,7 @@ fn jetson(arch: GpuArch, alone: bool, release: CudaRelease) -> Option<String> {
     let gpu = gpu(arch).filter(|gpu| only_arm(gpu))?;
     // What the toolkit does not assemble is reported as such.
     toolkit(release).filter(|row| row.assembles(GpuArch::base(gpu.number)))?;
-    let alone = if alone { ", and no other GPU is named here" } else { "" };
+    let alone = if alone { ", and no GPU of x86_64 machines is named beside it" } else { "" };
     let siblings = siblings(gpu);
     Some(format!("`sm_{}` is the GPU of {} only{alone}{siblings}", gpu.number, gpu.products))
 }
@@ -219,12 +225,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_names_other_gpus_too_does_little_harm() {
+        let mild = |text: &str| find(Check::GpuArchJetson, text.as_bytes(), CudaRelease::new(13, 0))[0].mild;
+        assert!(!mild("CUDA_ARCHITECTURES 87 110"));
+        assert!(mild("SMS ?= 80 87"));
+        assert!(mild("SM86 := -arch=sm_86\nSM87 := -arch=sm_87\nSMS := $(SM86) $(SM87)"));
+    }
+
+    #[test]
     fn messages_are_concrete() {
         let text =
             |text: &str, check| find(check, text.as_bytes(), CudaRelease::new(13, 0)).remove(0).message;
         assert_eq!(
             text("sm_87", Check::GpuArchJetson),
-            "`sm_87` is the GPU of Jetson Orin only, and no other GPU is named here; its x86_64 siblings are `sm_80` \
+            "`sm_87` is the GPU of Jetson Orin only, and no GPU of x86_64 machines is named beside it; its x86_64 siblings are `sm_80` \
              and `sm_86`"
         );
         assert_eq!(

@@ -149,6 +149,13 @@ const NEITHER: &[&str] = &[
     "__EMSCRIPTEN__",
     "__wasm__",
     "__wasm_simd128__",
+    // AMD's compiler for CUDA-like sources, and the flag by which PyTorch's build asks for it.
+    "__HIPCC__",
+    "__HIP__",
+    "__HIP_PLATFORM_AMD__",
+    "__HIP_PLATFORM_HCC__",
+    "__HIP_DEVICE_COMPILE__",
+    "USE_ROCM",
     "__i386__",
     "__i386",
     "_M_IX86",

@@ -250,6 +250,7 @@ pub(crate) const CASES: &[(&str, &str, &str)] = &[
     ),
     ("CF1100", "a.cu", "#if CUDART_VERSION < 4000\nvoid f() { cudaThreadSynchronize(); }\n#endif\n"),
     ("CF1101", "a.cu", "v += «__shfl_down»(v, 16);"),
+    ("CF1101", "a.cu", "#ifndef USE_ROCM\nv += «__shfl_xor»(v, 1);\n#else\nv += __shfl_xor(v, 1);\n#endif\n"),
     ("CF1101", "a.cu", "v += __shfl_down_sync(0xffffffff, v, 16);"),
     ("CF1102", "a.cu", "«texture<float, 2, cudaReadModeElementType> tex»;\n"),
     ("CF1102", "a.cu", "cudaTextureObject_t tex; std::map<texture, int> m;\n"),
