@@ -10,7 +10,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 
-
 use cuferry_testkit::lacking;
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! Measures against named peers in the same run: what is reported are ratios of medians.
 
 mod inspect;
+mod scan;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,9 +16,12 @@ const RUNS: usize = 5;
 
 /// `cargo xtask bench [GPUS]`: edge-camera, cold and unchanged, by cuferry and by CMake with Ninja.
 /// `cargo xtask bench inspect`: device code listed, measured and extracted, by cuferry and by cuobjdump.
+/// `cargo xtask bench scan`: 100,000 made-up files searched, by cuferry and by ripgrep.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
-    if let Some(("inspect", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return inspect::bench(rest);
+    match args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some(("inspect", rest)) => return inspect::bench(rest),
+        Some(("scan", rest)) => return scan::bench(rest),
+        _ => {}
     }
     let gpus = args.first().map_or("80,90", String::as_str);
     if !answers("cmake", "--version") || !answers("ninja", "--version") {

@@ -1,7 +1,7 @@
 //! The search against ripgrep's for the same words: time for 100,000 lines, one thread each, both reading the files.
 //!
 //! `cargo bench -p cuferry-scan -- DIR` measures DIR, and `rg` has to be installed. Without DIR it measures cuferry's own
-//! sources, which is too little to say much.
+//! sources, which is too little to say much. `--words` prints the words.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 use std::fs;
@@ -17,13 +17,17 @@ use cuferry_scan::{Language, Options, Summary, scan_file};
 const RUNS: u32 = 5;
 
 fn main() -> Result<(), Error> {
+    let options = Options::default();
+    if std::env::args().any(|argument| argument == "--words") {
+        options.rules.words().iter().for_each(|word| println!("{word}"));
+        return Ok(());
+    }
     let named = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let folder =
         Utf8PathBuf::from(named.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/..").to_owned()));
     let mut files = Vec::new();
     collect(folder.as_std_path(), &mut files)?;
     files.sort();
-    let options = Options::default();
     let mut words = tempfile::NamedTempFile::new()?;
     for word in options.rules.words() {
         writeln!(words, "{word}")?;
