@@ -94,8 +94,8 @@ impl<'a> Project<'a> {
         let mut open = vec![file];
         while let Some(next) = open.pop() {
             let mut includes = self.includes.borrow_mut();
-            let included = includes.entry(next).or_insert_with(|| self.included(next));
-            open.extend(included.iter().copied().filter(|file| reached.insert(*file)));
+            let found = includes.entry(next).or_insert_with(|| self.included(next));
+            open.extend(found.iter().copied().filter(|file| reached.insert(*file)));
         }
         reached
     }
