@@ -2,6 +2,7 @@
 
 mod inspect;
 mod scan;
+mod soft;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,10 +18,12 @@ const RUNS: usize = 5;
 /// `cargo xtask bench [GPUS]`: edge-camera, cold and unchanged, by cuferry and by CMake with Ninja.
 /// `cargo xtask bench inspect`: device code listed, measured and extracted, by cuferry and by cuobjdump.
 /// `cargo xtask bench scan`: 100,000 made-up files searched, by cuferry and by ripgrep.
+/// `cargo xtask bench soft`: kernels on the software device, as scalar C++ and by PoCL.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
     match args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         Some(("inspect", rest)) => return inspect::bench(rest),
         Some(("scan", rest)) => return scan::bench(rest),
+        Some(("soft", rest)) => return soft::bench(rest),
         _ => {}
     }
     let gpus = args.first().map_or("80,90", String::as_str);

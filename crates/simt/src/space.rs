@@ -16,6 +16,8 @@ use crate::lanes::{Lane, expand, lanes_in};
 use crate::memory::Memory;
 use crate::warp::{Failure, Stop, Warp};
 
+mod pairs;
+
 /// The range that an operation's accesses fell into last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
@@ -96,6 +98,9 @@ impl Spaces {
 
 /// Where an address operand points.
 pub(crate) trait Reach {
+    /// Whether no other thread of the process reaches it: a block, and a cluster, is run by one worker.
+    const OWN: bool;
+
     /// Host addresses of all lanes; those of lanes that don't run repeat one that does. `None`: the warp stops.
     fn reach(warp: &mut Warp, op: &Op, size: u32, write: bool) -> Option<[u64; 32]>;
 }
@@ -122,6 +127,8 @@ fn fill<T: Lane>(warp: &Warp, addresses: &mut [T; 32]) {
 }
 
 impl Reach for Flat {
+    const OWN: bool = false;
+
     #[inline(always)]
     fn reach(warp: &mut Warp, op: &Op, size: u32, write: bool) -> Option<[u64; 32]> {
         let mut addresses = warp.get::<u64>(op.a);
@@ -134,15 +141,7 @@ impl Reach for Flat {
         if warp.spaces.checks {
             // SAFETY: the decoder numbers accesses below the count that the ranges were made for.
             let range = unsafe { warp.spaces.ranges.add(op.aux as usize).read() };
-            let (mut outside, mut low) = (0_i64, 0_u64);
-            let mut lane = 0;
-            while lane < 32 {
-                let distance = addresses[lane].wrapping_sub(range.start).cast_signed();
-                outside |= distance | range.limit.wrapping_sub(distance);
-                low |= addresses[lane];
-                lane += 1;
-            }
-            if (outside < 0 || low & u64::from(size - 1) != 0) && !check(warp, op, &addresses, size, write) {
+            if !pairs::fit(&addresses, range, size) && !check(warp, op, &addresses, size, write) {
                 return None;
             }
         }
@@ -274,6 +273,8 @@ fn within(offsets: &[u32; 32], window: u32, size: u32) -> bool {
 }
 
 impl Reach for Shared {
+    const OWN: bool = true;
+
     #[inline(always)]
     fn reach(warp: &mut Warp, op: &Op, size: u32, write: bool) -> Option<[u64; 32]> {
         let offsets = offsets(warp, op);
@@ -327,6 +328,8 @@ pub(crate) fn shared_base(warp: &Warp, address: u32) -> Option<(u64, u32)> {
 }
 
 impl Reach for Local {
+    const OWN: bool = true;
+
     #[inline(always)]
     fn reach(warp: &mut Warp, op: &Op, size: u32, write: bool) -> Option<[u64; 32]> {
         let offsets = offsets(warp, op);
@@ -373,25 +376,17 @@ pub(crate) fn load<T: Lane>(addresses: &[u64; 32]) -> [T; 32] {
     let mut half = 0;
     while half < 32 {
         let base = addresses[half];
-        let (mut row, mut same) = (0, 0);
-        let mut lane = 0;
-        while lane < 16 {
-            let distance = addresses[half + lane].wrapping_sub(base);
-            same |= distance;
-            row |= distance ^ (lane * size_of::<T>()) as u64;
-            lane += 1;
-        }
         // SAFETY: every address was checked to lie in memory that is mapped and readable, or the program asked for
         // no checks and then takes the fault. The reads may race with other threads', and take whatever they find.
         unsafe {
-            if row == 0 {
+            if pairs::apart(addresses, half, size_of::<T>() as u64) {
                 let part = (base as *const [T; 16]).read_unaligned();
                 let mut lane = 0;
                 while lane < 16 {
                     values[half + lane] = part[lane];
                     lane += 1;
                 }
-            } else if same == 0 {
+            } else if pairs::apart(addresses, half, 0) {
                 let value = (base as *const T).read_unaligned();
                 let mut lane = 0;
                 while lane < 16 {
@@ -420,15 +415,9 @@ pub(crate) fn store<T: Lane>(mask: u32, addresses: &[u64; 32], values: &[T; 32])
     while half < 32 {
         let running = (mask >> half) & 0xffff;
         let base = addresses[half];
-        let mut row = 0;
-        let mut lane = 0;
-        while lane < 16 {
-            row |= addresses[half + lane].wrapping_sub(base) ^ (lane * size_of::<T>()) as u64;
-            lane += 1;
-        }
         // SAFETY: as in `load`, and writable.
         unsafe {
-            if row == 0 && running == 0xffff {
+            if running == 0xffff && pairs::apart(addresses, half, size_of::<T>() as u64) {
                 let mut part = [T::default(); 16];
                 let mut lane = 0;
                 while lane < 16 {
