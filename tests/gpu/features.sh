@@ -5,12 +5,12 @@
 # It wants a CUDA toolkit (CUDA_HOME, or /usr/local/cuda). Prints a line a case, and ends with 1 if one failed.
 set -euo pipefail
 
-repository=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$(dirname "$0")/../.."
 toolkit=${CUDA_HOME:-/usr/local/cuda}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "date: $(date -u +%Y-%m-%d)"
 nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader | sed 's/^/gpu: /'
 "$toolkit/bin/nvcc" --version | grep release
-"$toolkit/bin/nvcc" -std=c++17 -arch=native -o "$work/cases" "$repository"/tests/cuda/*.cu -lcuda
+"$toolkit/bin/nvcc" -std=c++17 -arch=native -o "$work/cases" tests/cuda/*.cu -lcuda
 "$work/cases"
