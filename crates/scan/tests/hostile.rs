@@ -1,6 +1,6 @@
 //! Bytes that no one means: nothing panics, and the work stays in proportion.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use camino::Utf8Path;
 use cuferry_scan::{FileReport, Options, Trouble, scan_file};
@@ -121,10 +121,8 @@ proptest! {
 
 #[track_caller]
 fn in_time(what: &str, name: &str, text: &[u8]) {
-    let start = Instant::now();
-    scan(name, text);
-    let time = start.elapsed();
-    // An unoptimised build on a loaded machine needs seconds for the largest; what grows by the square needs minutes.
+    let time = cuferry_testkit::cpu_time(|| drop(scan(name, text)));
+    // An unoptimised build needs seconds for the largest; what grows by the square needs minutes.
     assert!(time < Duration::from_secs(30), "{what} in {name} takes {time:?}");
 }
 

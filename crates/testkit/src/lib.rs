@@ -2,6 +2,8 @@
 
 mod inventory;
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
 use cuferry_install::{InstallError, Options, Request, ensure, ensure_companion};
@@ -16,6 +18,18 @@ pub use crate::inventory::inventory;
 )]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What a call takes of this thread's CPU time: however busy the machine is, work that grows by the square shows in it,
+/// and nothing else does.
+pub fn cpu_time(call: impl FnOnce()) -> Duration {
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).expect("a thread's time counts from zero")
+    };
+    let start = now();
+    call();
+    now().saturating_sub(start)
 }
 
 /// Says why a test had nothing to test.
