@@ -123,7 +123,8 @@ fn report(best: &[Answer]) -> Result<()> {
             ratios[3],
         );
     }
-    let [plain, peer, checks, workers] = logs.map(|log| (log / soft.len() as f64).exp());
+    let kernels = f64::from(u32::try_from(soft.len())?);
+    let [plain, peer, checks, workers] = logs.map(|log| (log / kernels).exp());
     println!(
         "| geometric mean | | | {plain:.2} | | {peer:.2} | {:+.0} % | {workers:.2} times |",
         (checks - 1.0) * 100.0
