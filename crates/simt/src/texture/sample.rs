@@ -35,6 +35,15 @@ impl Step {
         let fixed = ((coordinate - 0.5) * 256.0 + 0.5).floor() as i64;
         Step { first: fixed >> 8, weight: (fixed & 0xff) as u32 }
     }
+
+    /// Where both texels are the one at the edge, nothing is parted between them: that decides how weights are rounded.
+    fn held(self, mode: AddressMode, size: u32) -> Step {
+        let last = i64::from(size) - 1;
+        if mode == AddressMode::Clamp && !(0..last).contains(&self.first) {
+            return Step { first: self.first.clamp(0, last), weight: 0 };
+        }
+        self
+    }
 }
 
 impl Image {
@@ -226,7 +235,7 @@ impl Texture {
             let scale = if self.normalized { f64::from(image.sizes()[axis]) } else { 1.0 };
             let coordinate = f64::from(at[axis]) * scale;
             if linear && !self.is_flat(image, axis) {
-                Step::linear(coordinate)
+                Step::linear(coordinate).held(self.mode(axis), image.sizes()[axis])
             } else {
                 Step::point(coordinate)
             }
@@ -288,17 +297,16 @@ fn face([x, y, z]: [f32; 3]) -> (u32, [f32; 3]) {
     (face, [f32::midpoint(s / most, 1.0), f32::midpoint(t / most, 1.0), 0.0])
 }
 
-/// The weights of eight corners, in 256ths: the first axis' bit is the lowest of a corner's number. Products are rounded
-/// so that the weights' sum stays 256.
+/// The weights of eight corners, in 256ths: the first axis' bit is the lowest of a corner's number. The whole is parted by
+/// the third axis, each part by the first and then by the second; the parts of one stay what it was. Where half of a 256th
+/// is left over, it goes to the far row in the far column, and to the near row in the near one.
 fn weights([x, y, z]: [u32; 3]) -> [u32; 8] {
-    let product = |a: u32, b: u32| (a * b + 128) >> 8;
-    let both = product(x, y);
-    let flat = [256 + both - x - y, x - both, y - both, both];
     let mut all = [0; 8];
-    for (corner, weight) in flat.into_iter().enumerate() {
-        let far = product(weight, z);
-        all[corner] = weight - far;
-        all[corner + 4] = far;
+    for (slice, whole) in [256 - z, z].into_iter().enumerate() {
+        let far = (whole * x + 128) >> 8;
+        let near = whole - far;
+        let (far_up, near_up) = ((far * y + 128) >> 8, (near * y + 127) >> 8);
+        all[4 * slice..][..4].copy_from_slice(&[near - near_up, far - far_up, near_up, far_up]);
     }
     all
 }
