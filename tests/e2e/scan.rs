@@ -374,9 +374,9 @@ fn what_the_project_answers_itself_is_not_found() {
         .file("src/main.cu", "#include \"all.h\"\n#include <acme/board.h>\nint main() { acme_spin(1); }\n")
         .file("src/other.c", "int f(void) { return acme_spin(3); }\n");
     let run = scan(&project, &["--format", "json"]).expect(1);
-    assert_eq!(places(&run), ["src/main.cu:2:10 ACME1", "src/other.c:1:22 ACME2"]);
+    assert_eq!(places(&run), ["src/main.cu:2:11 ACME1", "src/other.c:1:22 ACME2"]);
     let run = scan(&project, &["--format", "json", "--fix"]).expect(1);
-    assert_eq!(places(&run), ["src/main.cu:2:10 ACME1"]);
+    assert_eq!(places(&run), ["src/main.cu:2:11 ACME1"]);
     let main = std::fs::read_to_string(project.at("src/main.cu")).expect("it is there");
     assert!(main.contains("acme_spin(1)"), "what its header answers needs no fix: {main}");
 }
