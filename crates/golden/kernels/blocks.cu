@@ -205,6 +205,7 @@ extern "C" __global__ void __cluster_dims__(4) cluster(const unsigned *in, unsig
     cluster.sync();
     unsigned *other = cluster.map_shared_rank(mine, (cluster.block_rank() + 1) % 4);
     unsigned v = other[63 - threadIdx.x];
+    cluster.sync();
     atomicAdd(&cluster.map_shared_rank(mine, (cluster.block_rank() + 2) % 4)[threadIdx.x], 1000);
     cluster.sync();
     out[global_index()] = v + mine[threadIdx.x] * 3 + cluster.block_rank() + cluster.num_blocks() * 16;
