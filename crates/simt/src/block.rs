@@ -156,6 +156,7 @@ impl Block {
                     self.arrive(call);
                 }
                 Stop::Cluster(call) => self.cluster(index, call, cluster),
+                Stop::Phase { address, odd } => warp.park(Wait::Phase { address, odd }),
                 Stop::Fault(failure) => return Err(failure),
             }
         }
@@ -245,6 +246,10 @@ pub(crate) fn waiting_for(wait: Wait) -> String {
         }
         Wait::Barrier(call) => format!("waits at barrier {}", call.id),
         Wait::Cluster => "waits at the cluster's barrier".to_owned(),
+        Wait::Phase { address, odd } => {
+            let parity = u32::from(odd);
+            format!("waits for the phase of parity {parity} of the mbarrier at {address:#x}")
+        }
     }
 }
 

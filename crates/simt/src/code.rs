@@ -1,5 +1,6 @@
 //! Decoded code: what the machine runs. Operations of one size, operands as places in a warp's register file.
 
+use crate::ops::Video;
 use crate::warp::Warp;
 
 /// Runs one operation for a warp; gives the next, or null when the warp's `stop` says why it stops.
@@ -196,6 +197,8 @@ pub(crate) struct Code {
     pub(crate) calls: Vec<CallSite>,
     /// Of operations on textures and surfaces.
     pub(crate) fetches: Vec<Fetch>,
+    /// Of video instructions.
+    pub(crate) videos: Vec<Video>,
     /// Targets of `brx.idx`, and registers of matrices.
     pub(crate) tables: Vec<Vec<u32>>,
     pub(crate) fixed: Vec<(Fixed, u32)>,

@@ -49,6 +49,7 @@ pub(crate) struct Decoder<'p> {
     /// Of each call, its caller.
     callers: Vec<u32>,
     pub(crate) fetches: Vec<Fetch>,
+    pub(crate) videos: Vec<ops::Video>,
     pub(crate) tables: Vec<Vec<u32>>,
     accesses: u32,
     shared: BTreeMap<(usize, String), u32>,
@@ -123,6 +124,7 @@ impl<'p> Decoder<'p> {
             calls: Vec::new(),
             callers: Vec::new(),
             fetches: Vec::new(),
+            videos: Vec::new(),
             tables: Vec::new(),
             accesses: 0,
             shared: BTreeMap::new(),
@@ -190,6 +192,7 @@ impl<'p> Decoder<'p> {
             sources: self.functions.iter().map(|function| function.0).collect(),
             calls: self.calls,
             fetches: self.fetches,
+            videos: self.videos,
             tables: self.tables,
             fixed: self.fixed_order,
             register_bytes: self.layout.size(),

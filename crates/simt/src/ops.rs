@@ -8,17 +8,21 @@ mod carry;
 mod compare;
 mod control;
 mod convert;
+mod copy;
 mod float;
 mod half;
 mod integer;
 mod logic;
 mod matrix;
+mod mbarrier;
 mod memory;
 mod moves;
 mod packed;
 mod special;
 mod texture;
+mod video;
 mod warp;
+mod wmma;
 
 use cuferry_ptx::{Instruction, Mnemonic, Opcode, Word};
 
@@ -26,9 +30,11 @@ use crate::decode::{Decoder, Form, Refused};
 
 pub(crate) use control::{Branch, Join, Return};
 pub(crate) use half::{f16_from, f16_to};
+pub(crate) use mbarrier::is_odd;
 pub(crate) use moves::{
     Clock32, Clock64, CopyPredicate, DynamicSharedAddress, LocalAddress, NotPredicate, resize,
 };
+pub(crate) use video::Video;
 
 /// Whether an instruction changes which lanes run, or waits for others: its guard becomes a branch around it.
 pub(crate) fn is_control(mnemonic: Mnemonic, opcode: &Opcode<'_>) -> bool {
@@ -118,6 +124,32 @@ pub(crate) fn decode<'p>(
             warp::decode(decoder, mnemonic, form)
         }
         M::Mma | M::Ldmatrix | M::Stmatrix | M::Movmatrix => matrix::decode(decoder, mnemonic, form),
+        M::Wmma => wmma::decode(decoder, form),
+        M::Mbarrier => mbarrier::decode(decoder, form),
+        M::Cp => copy::decode(decoder, form),
+        M::Vadd
+        | M::Vsub
+        | M::Vabsdiff
+        | M::Vmin
+        | M::Vmax
+        | M::Vshl
+        | M::Vshr
+        | M::Vmad
+        | M::Vset
+        | M::Vadd2
+        | M::Vsub2
+        | M::Vavrg2
+        | M::Vabsdiff2
+        | M::Vmin2
+        | M::Vmax2
+        | M::Vset2
+        | M::Vadd4
+        | M::Vsub4
+        | M::Vavrg4
+        | M::Vabsdiff4
+        | M::Vmin4
+        | M::Vmax4
+        | M::Vset4 => video::decode(decoder, mnemonic, form),
         M::Atom | M::Red => atomic::decode(decoder, mnemonic, form),
         M::Tex | M::Tld4 | M::Txq | M::Suld | M::Sust | M::Suq => texture::decode(decoder, mnemonic, form),
         _ => Err("not supported".to_owned()),

@@ -163,32 +163,51 @@ fn check(warp: &mut Warp, op: &Op, addresses: &[u64; 32], size: u32, write: bool
         if distance | range.limit.wrapping_sub(distance) >= 0 {
             continue;
         }
-        if let Some(end) = own_window(warp, lane, address) {
-            if end - address < u64::from(size) {
-                return refuse(warp, op, FaultKind::OutOfBounds, lane, address, size, write);
-            }
-            continue;
-        }
-        match warp.spaces.memory().range(address) {
-            Some((_, end, _)) if end - address < u64::from(size) => {
-                return refuse(warp, op, FaultKind::OutOfBounds, lane, address, size, write);
-            }
-            Some((_, _, false)) if write => {
-                return refuse(warp, op, FaultKind::ReadOnly, lane, address, size, write);
-            }
-            Some((start, end, _)) => {
+        match find(warp, lane, address, size, write) {
+            Ok(Found::Window) => {}
+            Ok(Found::Memory { start, end }) => {
                 range = Range { start, limit: (end - start).cast_signed() - i64::from(size) };
                 // SAFETY: as in `reach`.
                 unsafe { warp.spaces.ranges.add(op.aux as usize).write(range) }
             }
-            None => {
-                let freed = warp.spaces.memory().find(address).is_some_and(|found| found.freed);
-                let kind = if freed { FaultKind::UseAfterFree } else { FaultKind::OutOfBounds };
-                return refuse(warp, op, kind, lane, address, size, write);
-            }
+            Err(kind) => return refuse(warp, op, kind, lane, address, size, write),
         }
     }
     true
+}
+
+/// Whether a lane may use `size` bytes from an address on, at any alignment; if not, the warp stops.
+pub(crate) fn span(warp: &mut Warp, op: &Op, lane: usize, address: u64, size: u32, write: bool) -> bool {
+    if !warp.spaces.checks || size == 0 {
+        return true;
+    }
+    match find(warp, lane, address, size, write) {
+        Ok(_) => true,
+        Err(kind) => refuse(warp, op, kind, lane, address, size, write),
+    }
+}
+
+/// Where an access lies that a lane may make.
+enum Found {
+    /// In shared memory of its cluster, or its own local memory.
+    Window,
+    /// In an allocation.
+    Memory { start: u64, end: u64 },
+}
+
+fn find(warp: &Warp, lane: usize, address: u64, size: u32, write: bool) -> Result<Found, FaultKind> {
+    if let Some(end) = own_window(warp, lane, address) {
+        return if end - address < u64::from(size) { Err(FaultKind::OutOfBounds) } else { Ok(Found::Window) };
+    }
+    match warp.spaces.memory().range(address) {
+        Some((_, end, _)) if end - address < u64::from(size) => Err(FaultKind::OutOfBounds),
+        Some((_, _, false)) if write => Err(FaultKind::ReadOnly),
+        Some((start, end, _)) => Ok(Found::Memory { start, end }),
+        None if warp.spaces.memory().find(address).is_some_and(|found| found.freed) => {
+            Err(FaultKind::UseAfterFree)
+        }
+        None => Err(FaultKind::OutOfBounds),
+    }
 }
 
 /// The end of the shared or local memory that a generic address lies in, if the lane may use that.
@@ -482,4 +501,10 @@ impl Warp {
 pub(crate) fn read_bytes(address: u64, bytes: &mut [u8]) {
     // SAFETY: as in `load`.
     unsafe { ptr::copy_nonoverlapping(address as *const u8, bytes.as_mut_ptr(), bytes.len()) }
+}
+
+/// Copies bytes into guest memory that has been checked.
+pub(crate) fn write_bytes(address: u64, bytes: &[u8]) {
+    // SAFETY: as in `store`.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), address as *mut u8, bytes.len()) }
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use crate::code::{Code, Op, Width};
 use crate::fault::{Access, FaultKind};
 use crate::lanes::{Lane, expand};
+use crate::ops::is_odd;
 use crate::space::Spaces;
 
 /// Why a warp stops running operations.
@@ -30,6 +31,8 @@ pub(crate) enum Stop {
     Barrier(BarrierCall),
     /// At the cluster's barrier.
     Cluster(ClusterCall),
+    /// The split waits until a phase of the `mbarrier` at this address ends, at the operation that waits.
+    Phase { address: u64, odd: bool },
     /// A fault.
     Fault(Box<Failure>),
 }
@@ -103,6 +106,11 @@ pub(crate) enum Wait {
     },
     Barrier(BarrierCall),
     Cluster,
+    /// The phase of this parity of the `mbarrier` at this address has to end.
+    Phase {
+        address: u64,
+        odd: bool,
+    },
 }
 
 impl Wait {
@@ -458,6 +466,13 @@ impl Warp {
     pub(crate) fn choose(&mut self, in_turn: bool) -> bool {
         let current = (self.mask != 0).then_some(self.turns);
         self.put_aside(Wait::Ready);
+        for split in &mut self.others {
+            if let Wait::Phase { address, odd } = split.wait
+                && is_odd(address) != odd
+            {
+                split.wait = Wait::Ready;
+            }
+        }
         if self.others.len() > 1 {
             self.join();
         }

@@ -34,6 +34,14 @@ impl<'p> Form<'p> {
         words.iter().copied().find(|&word| self.has(word))
     }
 
+    /// The next of these words in the order of the text.
+    pub(crate) fn one_of_next(&mut self, words: &[Word]) -> Option<Word> {
+        self.take_if(|left| match left {
+            Modifier::Word(word) => words.contains(word).then_some(*word),
+            _ => None,
+        })
+    }
+
     /// A word by its text, whether the parser knows it as a word or not.
     pub(crate) fn other(&mut self, text: &str) -> bool {
         let is = |left: &Modifier<'_>| match left {

@@ -670,7 +670,49 @@ fn mode(rounding: Option<Rounding>) -> Result<(u8, bool), Refused> {
     })
 }
 
+/// `cvt.pack`: `a` and `b` within the range of so many bits, `a` above `b`, and `c` above both; `imm` the bits, and in bit 6
+/// whether they have a sign.
+struct PackIntegers;
+impl Work for PackIntegers {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let (a, b, c) = (warp.get::<i32>(op.a), warp.get::<i32>(op.b), warp.get::<u32>(op.c));
+        let (bits, signed) = (op.imm & 63, op.imm & 64 != 0);
+        let top = (1_i32 << (bits - u64::from(signed))) - 1;
+        let least = if signed { -top - 1 } else { 0 };
+        let within = |value: i32| u64::from(value.clamp(least, top).cast_unsigned()) & ((1 << bits) - 1);
+        let r = std::array::from_fn(|lane| {
+            (u64::from(c[lane]) << (2 * bits) | within(a[lane]) << bits | within(b[lane])) as u32
+        });
+        warp.put::<u32>(op.dst, r);
+        true
+    }
+}
+
+fn pack_integers<'p>(decoder: &mut Decoder<'p>, mut form: Form<'p>) -> Result<(), Refused> {
+    form.has(Word::Sat);
+    let (to, from) = (form.ty()?, form.ty()?);
+    let third = form.maybe_type();
+    form.done(3 + usize::from(third.is_some()))?;
+    let bits =
+        to.bits().filter(|&bits| bits <= 16).ok_or_else(|| format!("`.{to}` is not supported here"))?;
+    if from != Type::S32 || (bits == 16) != third.is_none() {
+        return Err(format!("`.{to}.{from}` is not supported"));
+    }
+    let dst = decoder.destination(&form.operands[0], Type::B32)?;
+    let (a, b) = (decoder.source(&form.operands[1], from)?, decoder.source(&form.operands[2], from)?);
+    let c = match form.operands.get(3) {
+        Some(c) => decoder.source(c, Type::B32)?,
+        None => decoder.constant(Width::W32, 0),
+    };
+    let imm = u64::from(bits) | u64::from(to.is_signed()) << 6;
+    decoder.work::<PackIntegers>(Op { dst: dst.place, a, b, c, imm, ..fields() });
+    decoder.settle(dst, Type::B32)
+}
+
 pub(super) fn decode<'p>(decoder: &mut Decoder<'p>, mut form: Form<'p>) -> Result<(), Refused> {
+    if form.has(Word::Pack) {
+        return pack_integers(decoder, form);
+    }
     let (rounding, integral) = mode(form.rounding())?;
     let ftz = form.has(Word::Ftz);
     let sat = form.has(Word::Sat);

@@ -274,6 +274,21 @@ impl<S: Small, P: Packed<S>, const FTZ: bool, const END: u8> Map3 for Fma<S, P, 
         })
     }
 }
+/// `fma.oob`: zero where a factor is the number that a tensor gives for what lies outside it.
+struct FmaInside<S, P, const END: u8>(Marker<(S, P)>);
+impl<S: Small, P: Packed<S>, const END: u8> Map3 for FmaInside<S, P, END> {
+    type A = P;
+    type B = P;
+    type C = P;
+    type R = P;
+    fn map(a: P, b: P, c: P) -> P {
+        P::map3(a, b, c, |a, b, c| {
+            if a == OUTSIDE || b == OUTSIDE { 0 } else { finish::<S, false, END>(fma::<S, false>(a, b, c)) }
+        })
+    }
+}
+const OUTSIDE: u16 = 0xffff;
+
 struct Sign<S, P, const ABS: bool, const FTZ: bool>(Marker<(S, P)>);
 impl<S: Small, P: Packed<S>, const ABS: bool, const FTZ: bool> Map1 for Sign<S, P, ABS, FTZ> {
     type A = P;
@@ -293,14 +308,15 @@ impl<S: Small, P: Packed<S>, const ABS: bool, const FTZ: bool> Map1 for Sign<S, 
     }
 }
 /// `.xorsign.abs`: the smaller or larger magnitude, with the signs' product.
-struct Xor<S, P, const OP: u8>(Marker<(S, P)>);
-impl<S: Small, P: Packed<S>, const OP: u8> Map2 for Xor<S, P, OP> {
+struct Xor<S, P, const OP: u8, const FTZ: bool>(Marker<(S, P)>);
+impl<S: Small, P: Packed<S>, const OP: u8, const FTZ: bool> Map2 for Xor<S, P, OP, FTZ> {
     type A = P;
     type B = P;
     type R = P;
     #[inline(always)]
     fn map(a: P, b: P) -> P {
         P::map2(a, b, |a, b| {
+            let (a, b) = if FTZ { (S::flush(a), S::flush(b)) } else { (a, b) };
             let chosen = extreme::<S, OP>(a & 0x7fff, b & 0x7fff);
             if S::to(chosen).is_nan() { chosen } else { chosen | ((a ^ b) & 0x8000) }
         })
@@ -314,6 +330,10 @@ fn ends<S: Small, P: Packed<S>, const OP: u8>(isa: Isa, ftz: bool, end: u8) -> H
         (true, SAT) => plain::<Two<Binary<S, P, OP, true, SAT>>>(),
         (true, _) => plain::<Two<Binary<S, P, OP, true, PLAIN>>>(),
     }
+}
+
+fn xor_ends<S: Small, P: Packed<S>, const OP: u8>(ftz: bool) -> Handler {
+    if ftz { plain::<Two<Xor<S, P, OP, true>>>() } else { plain::<Two<Xor<S, P, OP, false>>>() }
 }
 
 fn fma_ends<S: Small, P: Packed<S>>(isa: Isa, ftz: bool, end: u8) -> Handler {
@@ -334,26 +354,29 @@ struct Kind {
     end: u8,
     nan: bool,
     xor: bool,
+    oob: bool,
 }
 
 fn handler<S: Small, P: Packed<S>>(isa: Isa, mnemonic: Mnemonic, kind: Kind) -> Option<Handler> {
     use Mnemonic as M;
-    let Kind { ftz, end, nan, xor } = kind;
+    let Kind { ftz, end, nan, xor, oob } = kind;
     Some(match mnemonic {
         M::Add if end != RELU => ends::<S, P, ADD>(isa, ftz, end),
         M::Sub if end != RELU => ends::<S, P, SUB>(isa, ftz, end),
         M::Mul if end != RELU => ends::<S, P, MUL>(isa, ftz, end),
-        M::Fma => fma_ends::<S, P>(isa, ftz, end),
-        M::Min | M::Max if xor && !ftz => match (mnemonic, nan) {
-            (M::Min, false) => plain::<Two<Xor<S, P, MIN>>>(),
-            (M::Min, true) => plain::<Two<Xor<S, P, MIN_NAN>>>(),
-            (_, false) => plain::<Two<Xor<S, P, MAX>>>(),
-            (_, true) => plain::<Two<Xor<S, P, MAX_NAN>>>(),
+        M::Fma if oob && end == PLAIN => plain::<Three<FmaInside<S, P, PLAIN>>>(),
+        M::Fma if oob && end == RELU => plain::<Three<FmaInside<S, P, RELU>>>(),
+        M::Fma if !oob => fma_ends::<S, P>(isa, ftz, end),
+        M::Min | M::Max if xor => match (mnemonic, nan) {
+            (M::Min, false) => xor_ends::<S, P, MIN>(ftz),
+            (M::Min, true) => xor_ends::<S, P, MIN_NAN>(ftz),
+            (_, false) => xor_ends::<S, P, MAX>(ftz),
+            (_, true) => xor_ends::<S, P, MAX_NAN>(ftz),
         },
-        M::Min if !xor && nan => ends::<S, P, MIN_NAN>(isa, ftz, PLAIN),
-        M::Min if !xor => ends::<S, P, MIN>(isa, ftz, PLAIN),
-        M::Max if !xor && nan => ends::<S, P, MAX_NAN>(isa, ftz, PLAIN),
-        M::Max if !xor => ends::<S, P, MAX>(isa, ftz, PLAIN),
+        M::Min if nan => ends::<S, P, MIN_NAN>(isa, ftz, PLAIN),
+        M::Min => ends::<S, P, MIN>(isa, ftz, PLAIN),
+        M::Max if nan => ends::<S, P, MAX_NAN>(isa, ftz, PLAIN),
+        M::Max => ends::<S, P, MAX>(isa, ftz, PLAIN),
         M::Abs if ftz => pick::<One<Sign<S, P, true, true>>>(isa),
         M::Abs => pick::<One<Sign<S, P, true, false>>>(isa),
         M::Neg if ftz => pick::<One<Sign<S, P, false, true>>>(isa),
@@ -375,6 +398,7 @@ pub(super) fn decode<'p>(
     let sat = form.has(Word::Sat);
     let relu = form.has(Word::Relu);
     let nan = form.has(Word::NaN);
+    let oob = form.has(Word::Oob);
     let xor = form.has(Word::Xorsign);
     if xor {
         form.has(Word::Abs);
@@ -386,7 +410,7 @@ pub(super) fn decode<'p>(
         (false, true) => RELU,
         _ => return Err("`.sat` and `.relu` exclude one another".to_owned()),
     };
-    let kind = Kind { ftz, end, nan, xor };
+    let kind = Kind { ftz, end, nan, xor, oob };
     let run = match ty {
         Type::F16 => handler::<F16, u16>(isa, mnemonic, kind),
         Type::F16x2 => handler::<F16, u32>(isa, mnemonic, kind),

@@ -3,9 +3,10 @@
 use cuferry_ptx::{Mnemonic, Operand, Type, Word};
 
 use super::moves::{map1, map2, map3};
-use crate::code::Op;
+use super::warp::NOWHERE;
+use crate::code::{Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
-use crate::lanes::{One, Three, Two, Work, pick};
+use crate::lanes::{One, Three, Two, Work, mask_where, pick};
 use crate::warp::Warp;
 
 map2!(And16, u16, u16 => u16, |a, b| a & b);
@@ -101,6 +102,16 @@ map3!(PrmtRc8, u32, u32, u32 => u32, |a, b, c| by_mode(a, b, [c & 3; 4]));
 map3!(PrmtEcl, u32, u32, u32 => u32, |a, b, c| { let c = c & 3; by_mode(a, b, [c, c.max(1), c.max(2), 3]) });
 map3!(PrmtEcr, u32, u32, u32 => u32, |a, b, c| { let c = c & 3; by_mode(a, b, [0, c.min(1), c.min(2), c]) });
 map3!(PrmtRc16, u32, u32, u32 => u32, |a, b, c| { let c = (c & 1) * 2; by_mode(a, b, [c, c + 1, c, c + 1]) });
+
+/// Which lanes' words have a bit that is set.
+struct NotZero;
+impl Work for NotZero {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let a = warp.get::<u32>(op.a);
+        warp.put_pred(op.dst, mask_where(|lane| a[lane] != 0));
+        true
+    }
+}
 
 /// Logic of predicates: `imm` 0 and, 1 or, 2 xor.
 struct Predicates;
@@ -204,12 +215,10 @@ pub(super) fn decode<'p>(
             decoder.three(&form, run, ty, [Type::B32, Type::B32, Type::U32])
         }
         M::Lop3 => {
-            if form.one_of(&[Word::Or, Word::And]).is_some() {
-                return Err("`lop3` with a predicate is not supported".to_owned());
-            }
+            let also = form.one_of(&[Word::Or, Word::And]);
             form.ty()?;
-            form.done(5)?;
-            let dst = decoder.destination(&form.operands[0], Type::B32)?;
+            form.done(5 + usize::from(also.is_some()))?;
+            let (dst, predicate) = super::warp::pair(decoder, &form.operands[0], Type::B32)?;
             let a = decoder.source(&form.operands[1], Type::B32)?;
             let b = decoder.source(&form.operands[2], Type::B32)?;
             let c = decoder.source(&form.operands[3], Type::B32)?;
@@ -217,7 +226,20 @@ pub(super) fn decode<'p>(
                 return Err("its table is no number".to_owned());
             };
             let d = table.integer().unwrap_or(0) as u32 & 0xff;
+            // The predicate of the result is combined with one that may be where it goes.
+            let other = match also {
+                Some(_) => decoder.predicate(&form.operands[5])?,
+                None => NOWHERE,
+            };
             decoder.work::<Lop3>(Op { dst: dst.place, a, b, c, d, ..fields() });
+            if let Some(operation) = also
+                && predicate != NOWHERE
+            {
+                let truth = decoder.temporary(Width::Pred);
+                decoder.work::<NotZero>(Op { dst: truth, a: dst.place, ..fields() });
+                let imm = u64::from(operation == Word::Or);
+                decoder.work::<Predicates>(Op { dst: predicate, a: truth, b: other, imm, ..fields() });
+            }
             decoder.settle(dst, Type::B32)
         }
         M::Prmt => {

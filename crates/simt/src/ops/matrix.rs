@@ -19,7 +19,7 @@ use crate::warp::Warp;
 
 /// What elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Element {
+pub(super) enum Element {
     F16,
     Bf16,
     Tf32,
@@ -52,7 +52,12 @@ const ELEMENTS: [Element; 13] = [
 ];
 
 impl Element {
-    fn of(ty: Type) -> Option<Element> {
+    /// The element of this number, of the low four bits.
+    pub(super) fn numbered(number: u64) -> Element {
+        ELEMENTS[(number & 0xf) as usize % ELEMENTS.len()]
+    }
+
+    pub(super) fn of(ty: Type) -> Option<Element> {
         Some(match ty {
             Type::F16 => Element::F16,
             Type::Bf16 => Element::Bf16,
@@ -71,7 +76,7 @@ impl Element {
         })
     }
 
-    fn bits(self) -> usize {
+    pub(super) fn bits(self) -> usize {
         match self {
             Element::F64 => 64,
             Element::F32 | Element::Tf32 | Element::S32 => 32,
@@ -222,21 +227,22 @@ fn cut(total: i64, scale: i32) -> f32 {
 
 /// What an operation does, as it carries it in `imm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct How {
-    rows: usize,
-    depth: usize,
-    a: Element,
-    b: Element,
+pub(super) struct How {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) depth: usize,
+    pub(super) a: Element,
+    pub(super) b: Element,
     /// Of the old elements and the results.
-    c: Element,
-    d: Element,
-    saturate: bool,
+    pub(super) c: Element,
+    pub(super) d: Element,
+    pub(super) saturate: bool,
     /// Of `.b1`: whether bits are combined by `and` rather than `xor`.
-    and: bool,
+    pub(super) and: bool,
 }
 
 impl How {
-    fn pack(self) -> u64 {
+    pub(super) fn pack(self) -> u64 {
         let number = |element: Element| element as u64;
         self.rows as u64
             | (self.depth as u64) << 8
@@ -246,10 +252,11 @@ impl How {
             | number(self.d) << 36
             | u64::from(self.saturate) << 40
             | u64::from(self.and) << 41
+            | (self.columns as u64) << 42
     }
 
-    fn unpack(bits: u64) -> How {
-        let element = |at: u32| ELEMENTS[((bits >> at) & 0xf) as usize % ELEMENTS.len()];
+    pub(super) fn unpack(bits: u64) -> How {
+        let element = |at: u32| Element::numbered(bits >> at);
         How {
             rows: (bits & 0xff) as usize,
             depth: ((bits >> 8) & 0xffff) as usize,
@@ -259,17 +266,18 @@ impl How {
             d: element(36),
             saturate: (bits >> 40) & 1 == 1,
             and: (bits >> 41) & 1 == 1,
+            columns: ((bits >> 42) & 0xff) as usize,
         }
     }
 }
 
 /// Bits of the registers that hold elements.
-fn register(element: Element) -> usize {
+pub(super) fn register(element: Element) -> usize {
     if element == Element::F64 { 64 } else { 32 }
 }
 
 /// Registers that a lane has of a matrix of so many elements.
-fn registers(elements: usize, element: Element) -> usize {
+pub(super) fn registers(elements: usize, element: Element) -> usize {
     elements * element.bits() / (32 * register(element))
 }
 
@@ -279,7 +287,12 @@ fn bits(warp: &Warp, place: u32, element: Element) -> [u64; 32] {
 }
 
 /// Calls `each` with every element that the lanes hold: lane, register, place in the register, and its bits.
-fn elements(warp: &Warp, places: &[u32], element: Element, mut each: impl FnMut(usize, usize, usize, u64)) {
+pub(super) fn elements(
+    warp: &Warp,
+    places: &[u32],
+    element: Element,
+    mut each: impl FnMut(usize, usize, usize, u64),
+) {
     let wide = element.bits();
     let mask = u64::MAX >> (64 - wide);
     for (register_number, &place) in places.iter().enumerate() {
@@ -344,7 +357,7 @@ impl Work for Multiply {
 }
 
 /// One element of the result.
-fn dot(how: How, a: &[u64], b: &[u64], c: u64) -> u64 {
+pub(super) fn dot(how: How, a: &[u64], b: &[u64], c: u64) -> u64 {
     let pairs = a.iter().copied().zip(b.iter().copied());
     match (how.a, how.d) {
         (Element::F64, _) => {
@@ -369,6 +382,64 @@ fn dot(how: How, a: &[u64], b: &[u64], c: u64) -> u64 {
             let sum = sum(&numbers);
             if d == Element::F16 { f16_from(sum).into() } else { sum.to_bits().into() }
         }
+    }
+}
+
+/// `mma.m8n8k4` of `.f16`: four products, each held by four lanes and the four sixteen further (9.7.15.5.1). `imm` and
+/// `aux` as for [`Multiply`]; `b` bit 0: `a` lies by columns, bit 1: `b` does.
+struct Quads;
+
+impl Quads {
+    /// Row and column, in `a` or the transposed `b`, of a lane's element.
+    fn factor(lane: usize, index: usize, by_lanes: bool) -> (usize, usize) {
+        if by_lanes { (lane % 4 + lane / 16 * 4, index) } else { (index + lane / 16 * 4, lane % 4) }
+    }
+
+    /// Row and column of a lane's element of the sums.
+    fn sum(lane: usize, index: usize, element: Element) -> (usize, usize) {
+        if element == Element::F16 {
+            return (lane % 4 + lane / 16 * 4, index);
+        }
+        ((lane & 1) + (index & 2) + lane / 16 * 4, (index & 4) + (lane & 2) + (index & 1))
+    }
+}
+
+impl Work for Quads {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let how = How::unpack(op.imm);
+        let places = warp.code().tables[op.aux as usize].clone();
+        let of_sums = |element: Element| 8 * element.bits() / 32;
+        let (of_d, rest) = places.split_at(of_sums(how.d));
+        let (of_a, rest) = rest.split_at(2);
+        let (of_b, of_c) = rest.split_at(2);
+        let quad = |lane: usize| lane / 4 % 4;
+        let (mut a, mut b, mut c) = ([[0; 32]; 4], [[0; 32]; 4], [[0; 64]; 4]);
+        elements(warp, of_a, how.a, |lane, register_number, index, bits| {
+            let (row, at) = Self::factor(lane, register_number * 2 + index, op.b & 1 == 0);
+            a[quad(lane)][row * 4 + at] = bits;
+        });
+        elements(warp, of_b, how.b, |lane, register_number, index, bits| {
+            let (column, at) = Self::factor(lane, register_number * 2 + index, op.b & 2 == 2);
+            b[quad(lane)][column * 4 + at] = bits;
+        });
+        elements(warp, of_c, how.c, |lane, register_number, index, bits| {
+            let beside = 32 / how.c.bits();
+            let (row, column) = Self::sum(lane, register_number * beside + index, how.c);
+            c[quad(lane)][row * 8 + column] = bits;
+        });
+        let (beside, wide) = (32 / how.d.bits(), how.d.bits());
+        for (register_number, &place) in of_d.iter().enumerate() {
+            let words: [u32; 32] = std::array::from_fn(|lane| {
+                (0..beside).fold(0, |word, index| {
+                    let (row, column) = Self::sum(lane, register_number * beside + index, how.d);
+                    let quad = quad(lane);
+                    let (a, b) = (&a[quad][row * 4..][..4], &b[quad][column * 4..][..4]);
+                    word | (dot(how, a, b, c[quad][row * 8 + column]) as u32) << (index * wide)
+                })
+            });
+            warp.put(place, words);
+        }
+        true
     }
 }
 
@@ -454,7 +525,7 @@ impl Work for Transpose {
 }
 
 /// The parts of a vector operand, or the one operand.
-fn parts<'p>(operand: &'p Operand<'p>) -> &'p [Operand<'p>] {
+pub(super) fn parts<'p>(operand: &'p Operand<'p>) -> &'p [Operand<'p>] {
     match operand {
         Operand::Vector(parts) => parts,
         one => std::slice::from_ref(one),
@@ -462,7 +533,7 @@ fn parts<'p>(operand: &'p Operand<'p>) -> &'p [Operand<'p>] {
 }
 
 /// The type of the registers that hold elements.
-fn held_in(element: Element) -> Type {
+pub(super) fn held_in(element: Element) -> Type {
     match element {
         Element::F64 => Type::F64,
         _ => Type::B32,
@@ -557,10 +628,10 @@ fn multiply<'p>(
     shape: Shape,
     members: u32,
 ) -> Result<(), Refused> {
-    let rows_first = form.has(Word::Row);
-    if !rows_first || !form.has(Word::Col) {
-        return Err("only `.row.col` is supported".to_owned());
-    }
+    let layouts = (
+        form.one_of_next(&[Word::Row, Word::Col]).ok_or("it has no layout")?,
+        form.one_of_next(&[Word::Row, Word::Col]).ok_or("it has one layout")?,
+    );
     let saturate = form.has(Word::Satfinite);
     let and = form.has(Word::And);
     let xor = form.has(Word::Xor);
@@ -574,13 +645,20 @@ fn multiply<'p>(
     let [d, a, b, c] = types;
     let (rows, depth) = (usize::from(shape.m), usize::from(shape.k));
     let wide = a.bits() * depth;
+    let quads = shape == (Shape { m: 8, n: 8, k: 4 }) && a == Element::F16;
+    if layouts != (Word::Row, Word::Col) && !quads {
+        return Err("only `.row.col` is supported".to_owned());
+    }
     let whole = matches!(rows, 8 | 16) && shape.n == 8 && wide.is_multiple_of(4 * register(a)) && wide > 0;
-    // Matrices of `m8n8k4` in `.f16` lie among the lanes in another way.
-    if !whole || b.bits() != a.bits() || (a == Element::B1) != popc || popc != (and || xor) {
+    if !(whole || quads) || b.bits() != a.bits() || (a == Element::B1) != popc || popc != (and || xor) {
         return Err(format!("`.{shape}` of these types is not supported"));
     }
-    let how = How { rows, depth, a, b, c, d, saturate, and };
-    let sizes = [(rows * 8, d), (rows * depth, a), (depth * 8, b), (rows * 8, c)];
+    let how = How { rows, columns: 8, depth, a, b, c, d, saturate, and };
+    let sizes = if quads {
+        [(4 * 64, d), (4 * 32, a), (4 * 32, b), (4 * 64, c)]
+    } else {
+        [(rows * 8, d), (rows * depth, a), (depth * 8, b), (rows * 8, c)]
+    };
     let mut places = Vec::new();
     let mut settled = Vec::new();
     for (index, (operand, (count, element))) in form.operands.iter().zip(sizes).enumerate() {
@@ -603,7 +681,9 @@ fn multiply<'p>(
     }
     let aux = decoder.tables.len() as u32;
     decoder.tables.push(places);
-    decoder.push(Op { run: plain::<Together<Multiply>>(), imm: how.pack(), aux, d: members, ..fields() });
+    let run = if quads { plain::<Together<Quads>>() } else { plain::<Together<Multiply>>() };
+    let b = u32::from(layouts.0 == Word::Col) | u32::from(layouts.1 == Word::Col) << 1;
+    decoder.push(Op { run, b, imm: how.pack(), aux, d: members, ..fields() });
     for (dst, ty) in settled {
         decoder.settle(dst, ty)?;
     }

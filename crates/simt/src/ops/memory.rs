@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use cuferry_ptx::{Address, Cache, Immediate, Mnemonic, Operand, Semantics, Space, Type, Word};
 
-use super::moves::resize;
+use super::moves::{FromShared, resize};
 use crate::block::SPIN;
 use crate::code::{Fixed, Handler, Op, Width, Words};
 use crate::decode::{Decoder, Form, Refused, Symbol, fields};
@@ -14,7 +14,7 @@ use crate::space::{Flat, Local, Reach, Shared, load, load_ordered, store, store_
 use crate::warp::Warp;
 
 /// What lies in memory as `M` is held in a register as `R`.
-trait Held<M: Lane>: Lane {
+pub(super) trait Held<M: Lane>: Lane {
     fn from_memory(value: M) -> Self;
     fn to_memory(self) -> M;
 }
@@ -36,11 +36,11 @@ macro_rules! held {
 held!(u8 => u16, i8 => i16, u16 => u16, u32 => u32, u64 => u64, u128 => u128);
 
 /// A load of one element: `a` the address, `dst` where it goes.
-struct Load<S, M, R>(PhantomData<(S, M, R)>);
+pub(super) struct Load<S, M, R>(PhantomData<(S, M, R)>);
 /// A load of a vector: `dst`, `b`, `c`, `d` where the elements go.
 struct LoadVector<S, M, R>(PhantomData<(S, M, R)>);
 /// A store of one element: `a` the address, `dst` the element.
-struct Store<S, M, R>(PhantomData<(S, M, R)>);
+pub(super) struct Store<S, M, R>(PhantomData<(S, M, R)>);
 /// A store of a vector: `dst`, `b`, `c`, `d` the elements.
 struct StoreVector<S, M, R>(PhantomData<(S, M, R)>);
 /// The same for `volatile`, `relaxed` and their like: each lane's access is one access.
@@ -237,6 +237,42 @@ impl<'p> Decoder<'p> {
         Ok(Base { place, offset })
     }
 
+    /// An address in global or shared memory as a generic one, in 64 bits: for what may name either.
+    pub(super) fn generic_base(
+        &mut self,
+        address: &'p Address<'p>,
+        space: Option<Space>,
+    ) -> Result<Base, Refused> {
+        match space {
+            None | Some(Space::Global) => self.flat_base(address),
+            Some(Space::Shared | Space::SharedCta | Space::SharedCluster) => {
+                let Base { place, offset } = self.window_base(address)?;
+                let wide = self.resized(Width::W32, Width::W64, place)?;
+                let generic = self.temporary(Width::W64);
+                self.push_bare(Op { run: plain::<FromShared>(), dst: generic, a: wide, ..fields() });
+                Ok(Base { place: generic, offset })
+            }
+            Some(space) => Err(format!("`.{space}` is not supported here")),
+        }
+    }
+
+    /// The same with the offset added: one place.
+    pub(super) fn generic_address(
+        &mut self,
+        operand: &'p Operand<'p>,
+        space: Option<Space>,
+    ) -> Result<u32, Refused> {
+        let Operand::Address(address) = operand else { return Err("it has no address".to_owned()) };
+        let Base { place, offset } = self.generic_base(address, space)?;
+        if offset == 0 {
+            return Ok(place);
+        }
+        let sum = self.temporary(Width::W64);
+        let b = self.constant(Width::W64, offset);
+        self.push_bare(Op { run: pick::<Two<Sum>>(self.isa), dst: sum, a: place, b, ..fields() });
+        Ok(sum)
+    }
+
     fn base(&mut self, address: &'p Address<'p>) -> Result<(Width, u32, u64), Refused> {
         if !address.more.is_empty() {
             return Err("an address of this form is not supported here".to_owned());
@@ -256,6 +292,17 @@ impl<'p> Decoder<'p> {
         let run = resize(self.isa, from, to, false).ok_or("this width is not supported")?;
         self.push_bare(Op { run, dst: resized, a: place, ..fields() });
         Ok(resized)
+    }
+}
+
+struct Sum;
+impl Map2 for Sum {
+    type A = u64;
+    type B = u64;
+    type R = u64;
+    #[inline(always)]
+    fn map(a: u64, b: u64) -> u64 {
+        a.wrapping_add(b)
     }
 }
 

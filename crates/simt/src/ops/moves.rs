@@ -4,8 +4,9 @@ use cuferry_ptx::{Mnemonic, Operand, Space, Type};
 
 use crate::code::{Handler, Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
+use crate::fault::FaultKind;
 use crate::isa::Isa;
-use crate::lanes::{One, Three, Two, Work, mask_where, pick};
+use crate::lanes::{One, Three, Two, Work, lanes_in, mask_where, pick};
 use crate::space::{CLUSTER_SHIFT, shared_base};
 use crate::warp::Warp;
 
@@ -169,7 +170,7 @@ fn clock(warp: &mut Warp, wall: u64) -> u64 {
 
 macro_rules! select {
     ($name:ident, $type:ty) => {
-        struct $name;
+        pub(super) struct $name;
         impl Work for $name {
             #[inline(always)]
             fn work(warp: &mut Warp, op: &Op) -> bool {
@@ -200,7 +201,7 @@ map3!(Slct64F, u64, u64, f32 => u64, |a, b, c| if c >= 0.0 { a } else { b });
 map1!(Flush, f32 => f32, |a| super::float::flush32(a));
 
 /// `cvta.shared`: offsets to addresses.
-struct FromShared;
+pub(super) struct FromShared;
 impl Work for FromShared {
     #[inline(always)]
     fn work(warp: &mut Warp, op: &Op) -> bool {
@@ -324,6 +325,28 @@ impl Work for IsConstant {
     }
 }
 
+/// `mapa`: the same place in the shared memory of block `b` of the cluster; `c` 1 for generic addresses.
+struct Map;
+impl Work for Map {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let (a, b) = (warp.get::<u64>(op.a), warp.get::<u32>(op.b));
+        let mut r = [0; 32];
+        for lane in lanes_in(warp.mask) {
+            let Some(&base) = warp.spaces.peers().get(b[lane] as usize) else {
+                let what = format!("block {} of a cluster of {}", b[lane], warp.spaces.peers().len());
+                warp.fail(op, FaultKind::BadOperand(what), lane as u32);
+                return false;
+            };
+            let shared = if op.c == 1 { shared_offset(warp, a[lane]) } else { a[lane] };
+            let offset = shared & ((1 << CLUSTER_SHIFT) - 1);
+            r[lane] =
+                if op.c == 1 { base + offset } else { (u64::from(b[lane]) + 1) << CLUSTER_SHIFT | offset };
+        }
+        warp.put(op.dst, r);
+        true
+    }
+}
+
 /// `getctarank`: which block of the cluster an address belongs to; `b` 1 for generic addresses.
 struct Rank;
 impl Work for Rank {
@@ -420,14 +443,21 @@ fn cluster_address<'p>(
     if !matches!(shared, None | Some(Space::SharedCluster)) || !matches!(ty, Type::U32 | Type::U64) {
         return Err("not a form of the manual".to_owned());
     }
+    let generic = u32::from(shared.is_none());
     if mnemonic == Mnemonic::Mapa {
-        // What one block adds there with an atomic another one must see, which an H200 showed not to hold here.
-        return Err("blocks of a cluster do not reach one another's shared memory".to_owned());
+        form.done(3)?;
+        let a = address_value(decoder, &form.operands[1])?;
+        let b = decoder.source(&form.operands[2], Type::U32)?;
+        let wide = decoder.temporary(Width::W64);
+        decoder.work::<Map>(Op { dst: wide, a, b, c: generic, ..fields() });
+        let dst = decoder.destination(&form.operands[0], ty)?;
+        narrow_address(decoder, dst.place, wide, ty)?;
+        return decoder.settle(dst, ty);
     }
     form.done(2)?;
     let a = address_value(decoder, &form.operands[1])?;
     let dst = decoder.destination(&form.operands[0], Type::U32)?;
-    decoder.work::<Rank>(Op { dst: dst.place, a, b: u32::from(shared.is_none()), ..fields() });
+    decoder.work::<Rank>(Op { dst: dst.place, a, b: generic, ..fields() });
     decoder.settle(dst, Type::U32)
 }
 
@@ -592,6 +622,48 @@ fn pack_bytes<'p>(
     decoder.settle(dst, ty)
 }
 
+map1!(LowByte, u16 => u16, |a| a & 0xff);
+map1!(HighByte, u16 => u16, |a| a >> 8);
+
+/// `mov.b32 {%b0, %b1, %b2, %b3}, %r`.
+fn unpack_bytes<'p>(
+    decoder: &mut Decoder<'p>,
+    parts: &'p [Operand<'p>],
+    whole: u32,
+    bits: u32,
+) -> Result<(), Refused> {
+    let mut halves = vec![whole];
+    if bits == 32 {
+        halves = vec![decoder.temporary(Width::W16), decoder.temporary(Width::W16)];
+        decoder.work::<One<Narrow32To16>>(Op { dst: halves[0], a: whole, ..fields() });
+        decoder.work::<One<High32To16>>(Op { dst: halves[1], a: whole, ..fields() });
+    } else if bits != 16 {
+        return Err(format!("{} parts of {bits} bits are not supported", parts.len()));
+    } else {
+        // The source may be among the destinations.
+        let copy = decoder.temporary(Width::W16);
+        let run = resize(decoder.isa, Width::W16, Width::W16, false).ok_or("this width is not supported")?;
+        decoder.push(Op { run, dst: copy, a: whole, ..fields() });
+        halves[0] = copy;
+    }
+    for (pair, a) in parts.chunks(2).zip(halves) {
+        for (operand, high) in pair.iter().zip([false, true]) {
+            if matches!(operand, Operand::Sink) {
+                continue;
+            }
+            let dst = decoder.destination(operand, Type::B8)?;
+            let fields = Op { dst: dst.place, a, ..fields() };
+            if high {
+                decoder.work::<One<HighByte>>(fields);
+            } else {
+                decoder.work::<One<LowByte>>(fields);
+            }
+            decoder.settle(dst, Type::B8)?;
+        }
+    }
+    Ok(())
+}
+
 /// `mov.b64 {%r1, %r2}, %rd`.
 fn unpack<'p>(
     decoder: &mut Decoder<'p>,
@@ -603,6 +675,7 @@ fn unpack<'p>(
     let mut whole = decoder.source(from, ty)?;
     let part = bits / u32::try_from(parts.len()).map_err(|_| "too many parts")?.max(1);
     let of_part = match part {
+        8 => return unpack_bytes(decoder, parts, whole, bits),
         16 => Type::B16,
         32 => Type::B32,
         64 => Type::B64,

@@ -98,7 +98,7 @@ const UP: u64 = 0;
 const DOWN: u64 = 1;
 const BFLY: u64 = 2;
 const IDX: u64 = 3;
-const NOWHERE: u32 = u32::MAX;
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// `vote`: `a` the predicate, `imm` the kind. Lanes of one group get one answer.
 struct Vote;
@@ -203,7 +203,7 @@ impl Work for Active {
 }
 
 /// A destination and the predicate behind a bar: `%r|%p`.
-fn pair<'p>(
+pub(super) fn pair<'p>(
     decoder: &mut Decoder<'p>,
     operand: &'p Operand<'p>,
     ty: Type,
