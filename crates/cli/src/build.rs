@@ -21,7 +21,7 @@ use std::num::NonZeroUsize;
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::CudaRelease;
 use cuferry_inspect::inventory::Form;
-use cuferry_needs::{Advice, diagnose};
+use cuferry_needs::{Advice, Remedy, diagnose};
 
 use self::attempt::{Attempt, attempt};
 pub(crate) use self::command::{home_of, of_cmake, of_make};
@@ -118,14 +118,19 @@ pub(crate) fn carry_out(context: &Context, job: &Job<'_>) -> Result<Answer, Fail
     };
     let mut wanted = job.wrapping.toolkit.and_then(ToolkitChoice::release);
     let mut tried: Vec<CudaRelease> = Vec::new();
+    let mut held = release::held_back(&tree.needs, &job.wrapping.policies.with);
     loop {
-        let prepared = prepare(context, job, tree, wanted)?;
+        let prepared = prepare(context, job, tree, wanted, std::mem::take(&mut held))?;
         report::heading(&prepared, &job.command);
         if let (Some(compiles), true) = (job.work.database(), tried.is_empty()) {
             compiles.notes.iter().for_each(|note| report::line("note", note));
         }
         let attempt = attempt(context, job, &prepared, !tried.is_empty())?;
-        let advice = if attempt.code == 0 { Vec::new() } else { advice(&prepared, tree, &attempt) };
+        let mut advice = if attempt.code == 0 { Vec::new() } else { advice(&prepared, tree, &attempt) };
+        if lacks_only_held(&prepared.held, &mut advice) {
+            eprintln!("\ncuferry: again with {}, which the link does ask for\n", prepared.held.join(", "));
+            continue;
+        }
         tried.push(prepared.toolkit.release);
         let other =
             advice.iter().find_map(|advice| advice.other_toolkit).filter(|other| !tried.contains(other));
@@ -137,6 +142,22 @@ pub(crate) fn carry_out(context: &Context, job: &Job<'_>) -> Result<Answer, Fail
         }
         return finish(context, job, &prepared, &attempt, &advice);
     }
+}
+
+/// Whether a build stopped for want of a library that was held back. Where it also stopped at what made that library wait, the
+/// library is no cause worth telling.
+fn lacks_only_held(held: &[&str], advice: &mut Vec<Advice>) -> bool {
+    let is_held = |advice: &Advice| match advice.remedy {
+        Remedy::CudaLibrary(library) => held.contains(&library.name.as_str()),
+        _ => false,
+    };
+    let is_unlinkable = |advice: &Advice| matches!(advice.id, "CF4013" | "CF4014");
+    let lacks = advice.iter().any(is_held);
+    let is_hopeless = advice.iter().any(is_unlinkable);
+    if is_hopeless {
+        advice.retain(|advice| !is_held(advice));
+    }
+    lacks && !is_hopeless
 }
 
 fn advice(prepared: &Prepared<'_>, tree: &Tree, attempt: &Attempt) -> Vec<Advice> {

@@ -1,6 +1,6 @@
 //! What a project asks for: the values that `read` gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, GpuArch};
@@ -37,6 +37,8 @@ pub struct Needs {
     pub pointers: Vec<Utf8PathBuf>,
     /// ARM machine code that lies among the sources: libraries, objects, programs.
     pub prebuilt: Vec<Utf8PathBuf>,
+    /// Machine code for x86_64 that lies among the sources, by its last part.
+    pub(crate) native: BTreeSet<String>,
     /// Every header of its own, by its last part: what is not among these comes from elsewhere.
     pub(crate) own_headers: BTreeMap<String, Vec<Utf8PathBuf>>,
 }
@@ -145,6 +147,11 @@ impl<T> Used<T> {
         self.places.iter().any(|used| used.when == When::Always)
     }
 
+    /// Whether only linkers ask for it, by `-l`: no source includes its headers, and no build file looks for it.
+    pub fn is_link_only(&self) -> bool {
+        self.count == self.places.len() && self.places.iter().all(|used| used.words.starts_with("-l"))
+    }
+
     /// Whether only ARM builds need it.
     pub fn is_arm_only(&self) -> bool {
         self.places.iter().all(|used| used.when == When::Arm)
@@ -168,6 +175,16 @@ impl Needs {
         linked.sort_unstable();
         linked.dedup();
         linked
+    }
+
+    /// Libraries among the sources that no x86_64 program can be linked with: ARM's, and pointers of Git LFS; but not where one
+    /// of the same name is there for x86_64.
+    pub fn unlinkable(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.prebuilt.iter().chain(&self.pointers).map(Utf8PathBuf::as_path).filter(|path| {
+            let name = path.file_name().unwrap_or_default();
+            let is_library = path.extension() == Some("a") || name.contains(".so");
+            name.starts_with("lib") && is_library && !self.native.contains(name)
+        })
     }
 
     /// Whether the project itself has a header of this name, so that a compiler that misses it was given the wrong folder.

@@ -50,6 +50,9 @@ fn read_file(path: &Utf8Path, content: &[u8], collector: &mut Collector) {
     }
     let Some(kind) = file_kind::kind(path) else { return };
     if kind == Kind::Machine {
+        if machine(content) == Some(X86_64) {
+            collector.needs.native.extend(path.file_name().map(str::to_owned));
+        }
         return;
     }
     let text = Text::new(path, kind, content);
@@ -82,17 +85,23 @@ fn is_find_module(path: &Utf8Path) -> bool {
     path.file_name().is_some_and(found) || path.components().any(|part| part.as_str() == "FindCUDA")
 }
 
-/// ELF for AArch64 (`e_machine` 183) or 32-bit ARM (40), little-endian; or an archive that begins with such a member.
+/// `e_machine` of x86-64.
+const X86_64: u16 = 62;
+
+/// ELF for AArch64 (`e_machine` 183) or 32-bit ARM (40).
 fn is_arm(content: &[u8]) -> bool {
+    matches!(machine(content), Some(183 | 40))
+}
+
+/// `e_machine` of a little-endian ELF file; or of the first such member of an archive.
+fn machine(content: &[u8]) -> Option<u16> {
     let content = if content.starts_with(b"!<arch>\n") {
         let head = &content[..content.len().min(64 << 10)];
-        match memchr::memmem::find(head, b"\x7fELF") {
-            Some(member) => &content[member..],
-            None => return false,
-        }
+        &content[memchr::memmem::find(head, b"\x7fELF")?..]
     } else {
         content
     };
-    let machine = content.get(18..20).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
-    content.starts_with(b"\x7fELF") && content.get(5) == Some(&1) && matches!(machine, Some(183 | 40))
+    let is_little = content.starts_with(b"\x7fELF") && content.get(5) == Some(&1);
+    let machine = content.get(18..20).filter(|_| is_little)?;
+    Some(u16::from_le_bytes([machine[0], machine[1]]))
 }

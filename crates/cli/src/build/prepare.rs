@@ -42,6 +42,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) toolkit_reason: String,
     /// Other releases that could be had, the best first.
     pub(crate) other_toolkits: Vec<CudaRelease>,
+    /// Libraries of NVIDIA's that were not fetched.
+    pub(crate) held: Vec<&'static str>,
     /// For nvcc.
     pub(crate) compiler: HostCompiler,
     /// Where the compiler looks for libraries.
@@ -53,18 +55,20 @@ pub(crate) struct Prepared<'a> {
     pub(crate) notes: Vec<String>,
 }
 
-/// Decides, fetches what is missing, and lays out the session. `wanted` is the toolkit to use, if it is fixed.
+/// Decides, fetches what is missing, and lays out the session. `wanted` is the toolkit to use, if it is fixed; `waiting`
+/// are libraries that are not fetched.
 pub(crate) fn prepare<'a>(
     context: &Context,
     job: &Job<'_>,
     tree: &'a Tree,
     wanted: Option<CudaRelease>,
+    mut waiting: Vec<&'static str>,
 ) -> Result<Prepared<'a>, Failure> {
     let (root, args) = (job.root.as_path(), job.wrapping);
     let mut notes = Vec::new();
     let gpus = if matches!(args.gpu, None | Some(GpuPolicy::Native)) { gpu::gpus() } else { Gpus::default() };
     let choice = choose_release(context, tree, args, wanted, &gpus)?;
-    let toolkit = take_toolkit(context, tree, args, &choice, &mut notes)?;
+    let toolkit = take_toolkit(context, tree, args, &choice, &mut waiting, &mut notes)?;
     let (archs, gpu) = gpu_policy(args, gpus, toolkit.release)?;
     let compiler = host_compiler(context, args.compiler.as_deref(), HOST, toolkit.release, args.offline)?;
     let library_folders = compiler::library_folders(&compiler);
@@ -118,6 +122,7 @@ pub(crate) fn prepare<'a>(
         toolkit,
         toolkit_reason: choice.reason,
         other_toolkits: choice.others,
+        held: waiting,
         compiler,
         library_folders,
         gpu,

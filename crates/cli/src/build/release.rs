@@ -4,7 +4,7 @@
 use cuferry_arch::{CudaRelease, GpuArch, GpuPolicy};
 use cuferry_machine::gpu::Gpus;
 use cuferry_machine::toolkit as found;
-use cuferry_needs::{Ranked, library_of_link};
+use cuferry_needs::{Needs, Ranked, library_of_link};
 use cuferry_toolchain::package::Role;
 use cuferry_toolchain::release_file::{self, ReleaseFile};
 use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
@@ -126,15 +126,32 @@ fn siblings<'a>(file: &'a ReleaseFile, used: &[&str]) -> Vec<&'a str> {
     names.map(String::as_str).filter(is_one).collect()
 }
 
-/// The toolkit, with NVIDIA's libraries that the project uses.
+/// NVIDIA's libraries that an x86_64 build can use, but for those that are in every toolkit.
+fn fetchable(needs: &Needs) -> Vec<&'static str> {
+    let used = needs.libraries.iter().filter(|(_, used)| !used.is_arm_only() && !used.what.base);
+    used.map(|(name, _)| *name).collect()
+}
+
+/// NVIDIA's libraries that can wait until a build is seen to fail for want of them: only the linker asks for them, and it will
+/// hardly come that far, since a library among the sources is not for x86_64. Some of them are half a gigabyte.
+pub(super) fn held_back(needs: &Needs, with: &[String]) -> Vec<&'static str> {
+    if needs.unlinkable().next().is_none() {
+        return Vec::new();
+    }
+    let held = needs.libraries.iter().filter(|(_, used)| used.is_link_only()).map(|(name, _)| *name);
+    held.filter(|name| !with.iter().any(|wanted| wanted == name)).collect()
+}
+
+/// The toolkit, with NVIDIA's libraries that the project uses, but for those that are `held` back.
 pub(super) fn take_toolkit(
     context: &Context,
     tree: &Tree,
     args: &Wrapping,
     choice: &Choice,
+    held: &mut Vec<&'static str>,
     notes: &mut Vec<String>,
 ) -> Result<Toolkit, Failure> {
-    let used = tree.needs.libraries.iter().filter(|(_, used)| !used.is_arm_only()).map(|(name, _)| *name);
+    let used = fetchable(&tree.needs);
     let Some(file) = choice.known else {
         return choice.present.clone().ok_or_else(|| {
             let message = format!("CUDA {} is not on this machine", choice.release);
@@ -146,8 +163,9 @@ pub(super) fn take_toolkit(
             )
         });
     };
-    let optional =
-        used.filter(|name| file.package_with(name).is_none_or(|package| package.role == Role::Library));
+    let optional = used
+        .into_iter()
+        .filter(|name| file.package_with(name).is_none_or(|package| package.role == Role::Library));
     let (mut libraries, unknown): (Vec<&str>, Vec<&str>) =
         optional.partition(|name| file.package_with(name).is_some());
     // What the user names is fetched or refused.
@@ -156,7 +174,16 @@ pub(super) fn take_toolkit(
     libraries.dedup();
     let foreign = choice.present.as_ref().filter(|toolkit| toolkit.origin != ToolkitOrigin::Installed);
     if let Some(toolkit) = foreign {
+        held.clear();
         return Ok(toolkit.clone());
+    }
+    held.retain(|name| libraries.contains(name));
+    libraries.retain(|name| !held.contains(name));
+    if let (Some(path), false) = (tree.needs.unlinkable().next(), held.is_empty()) {
+        notes.push(format!(
+            "{} is not fetched, since the link will hardly come so far: `{path}` is not for x86_64",
+            held.join(", ")
+        ));
     }
     if !unknown.is_empty() {
         notes.push(format!(
@@ -176,6 +203,32 @@ pub(super) fn take_toolkit(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_every_toolkit_has_is_not_asked_for() {
+        let source = "#include <cublas_v2.h>\n#include <cuda_runtime.h>\n#include <nvtx3/nvToolsExt.h>\n";
+        assert_eq!(fetchable(&cuferry_needs::read([("a.cu", source)])), ["cublas"]);
+    }
+
+    #[test]
+    fn what_only_a_hopeless_link_asks_for_can_wait() {
+        const ARM: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\xb7\0";
+        const X86_64: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0";
+        let held = |files: &[(&str, &[u8])], with: &[&str]| {
+            let with: Vec<String> = with.iter().map(ToString::to_string).collect();
+            held_back(&cuferry_needs::read(files.iter().copied()), &with).join(" ")
+        };
+        let makefile: (&str, &[u8]) = ("Makefile", b"demo: a.o\n\tg++ a.o lib/libx.so -lcudnn -o demo\n");
+        let arm = ("lib/libx.so", ARM);
+        assert_eq!(held(&[makefile, arm], &[]), "cudnn");
+        assert_eq!(held(&[makefile, arm], &["cudnn"]), "");
+        assert_eq!(held(&[makefile], &[]), "");
+        assert_eq!(held(&[makefile, arm, ("x86/libx.so", X86_64)], &[]), "");
+        assert_eq!(held(&[makefile, arm, ("a.cpp", b"#include <cudnn.h>\n")], &[]), "");
+        let pointer: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+        assert_eq!(held(&[makefile, ("lib/libx.so", pointer)], &[]), "cudnn");
+        assert_eq!(held(&[makefile, ("build/a.o", ARM)], &[]), "");
+    }
 
     #[test]
     fn a_library_of_many_packages_is_taken_whole() {
