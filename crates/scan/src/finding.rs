@@ -81,6 +81,11 @@ pub enum Reach {
         /// The condition as written: `#ifdef USE_NEON`.
         condition: String,
     },
+    /// In a file that is, by its path, for another build: the ARM one, or one for AMD's GPUs.
+    SetApart {
+        /// The word of the path that says so: `neon`.
+        word: String,
+    },
     /// Never: `#if 0`, or the ARM side of a conditional. Reported only with [`crate::Options::dead`].
     Dead {
         /// The line of the condition that rules it out, counted from 1.

@@ -51,7 +51,7 @@ pub(crate) struct Sink<'a> {
     once: BTreeMap<(RuleId, String, bool), usize>,
     cut: bool,
     /// The file's name says that other builds take it.
-    set_apart: bool,
+    set_apart: Option<&'a str>,
 }
 
 impl<'a> Sink<'a> {
@@ -65,7 +65,7 @@ impl<'a> Sink<'a> {
             findings: Vec::new(),
             once: BTreeMap::new(),
             cut: false,
-            set_apart: is_set_apart(path),
+            set_apart: set_apart(path),
         }
     }
 
@@ -102,8 +102,8 @@ impl<'a> Sink<'a> {
         }
         let lines = self.lines.get_or_insert_with(|| Lines::new(self.source));
         let mut reach = self.map.reach(hit.live, self.source, lines);
-        if reach == Reach::Compiled && self.set_apart {
-            reach = Reach::Conditional { line: 1, condition: format!("the file's name, `{}`", self.path) };
+        if let (Reach::Compiled, Some(word)) = (&reach, self.set_apart) {
+            reach = Reach::SetApart { word: word.to_owned() };
         }
         let severity = if reach == Reach::Compiled && !hit.mild {
             find.rule.severity
@@ -168,15 +168,15 @@ fn fix(find: &Find, hit: &Hit, text: &str) -> Option<Fix> {
     })
 }
 
-/// Whether a part of the path is a word by which projects keep apart what only builds for ARM, or for AMD's GPUs, take.
-fn is_set_apart(path: &Utf8Path) -> bool {
+/// The word of a path by which projects keep apart what only builds for ARM, or for AMD's GPUs, take.
+fn set_apart(path: &Utf8Path) -> Option<&str> {
     const WORDS: &[&str] = &[
         "arm", "arm32", "arm64", "aarch64", "armv7", "armv7a", "armv8", "armv8a", "arm82", "neon", "sve",
         "sve2", "asimd", "cortex", "rocm", "hip",
     ];
     path.as_str()
         .split(|letter: char| !letter.is_ascii_alphanumeric())
-        .any(|word| WORDS.contains(&word.to_ascii_lowercase().as_str()))
+        .find(|word| WORDS.contains(&word.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]
@@ -186,16 +186,16 @@ mod tests {
     #[test]
     fn names_of_files_tell_other_builds() {
         for (path, expected) in [
-            ("src/neon/conv.c", true),
-            ("kernel_aarch64.c", true),
-            ("conv_arm82.c", true),
-            ("src/alarm.c", false),
-            ("cpu/cortex-a/conv.c", true),
-            ("rocm/runtime.cuh", true),
-            ("charm/x.c", false),
-            ("chip/x.c", false),
+            ("src/NEON/conv.c", Some("NEON")),
+            ("kernel_aarch64.c", Some("aarch64")),
+            ("conv_arm82.c", Some("arm82")),
+            ("src/alarm.c", None),
+            ("cpu/cortex-a/conv.c", Some("cortex")),
+            ("rocm/runtime.cuh", Some("rocm")),
+            ("charm/x.c", None),
+            ("chip/x.c", None),
         ] {
-            assert_eq!(is_set_apart(path.into()), expected, "{path}");
+            assert_eq!(set_apart(path.into()), expected, "{path}");
         }
     }
 }

@@ -94,7 +94,8 @@ impl Summary {
     /// Counts one more file.
     pub fn add(&mut self, report: &FileReport, rules: &RuleSet) {
         self.files += 1;
-        self.searched += u64::from(report.language.is_some() && report.lines > 0);
+        self.searched +=
+            u64::from(report.language.is_some() && (report.lines > 0 || report.trouble.is_none()));
         self.lines += u64::from(report.lines);
         self.troubled += u64::from(report.trouble.is_some());
         let live: Vec<&Finding> =

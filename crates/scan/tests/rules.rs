@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
-use cuferry_scan::{Options, RuleSet, Severity, scan_file};
+use cuferry_scan::{Options, Reach, RuleSet, Severity, Summary, scan_file};
 
 mod cases;
 
@@ -134,6 +134,38 @@ fn places_that_x86_64_never_compiles_are_reported_on_demand() {
     assert!(found[0].2.contains("Dead { line: 1") && found[0].2.contains("#ifdef __aarch64__"), "{found:?}");
     assert!(found[1].2.contains("Conditional { line: 4") && found[1].1 == Severity::Warning, "{found:?}");
     assert!(found[2].2 == "Compiled" && found[2].1 == Severity::Error, "{found:?}");
+}
+
+#[test]
+fn files_for_another_build_count_one_step_less() {
+    let of = |path: &str| {
+        let report = scan_file(path.into(), b"void f() { asm(\"isb\"); }\n", &Options::default());
+        let finding = report.findings.into_iter().next().expect("an instruction of ARM's");
+        (finding.severity, finding.reach)
+    };
+    assert_eq!(of("src/neon/a.c"), (Severity::Warning, Reach::SetApart { word: "neon".to_owned() }));
+    assert_eq!(of("src/a.c"), (Severity::Error, Reach::Compiled));
+}
+
+#[test]
+fn a_flag_for_this_machine_stays_one() {
+    let fix = |flag: &str| {
+        let text = format!("CFLAGS += {flag}\n");
+        let report = scan_file("Makefile".into(), text.as_bytes(), &Options::default());
+        report.findings[0].fix.as_ref().map(|fix| fix.edits[0].replacement.clone())
+    };
+    assert_eq!(fix("-mcpu=native").as_deref(), Some("-march=native"));
+    assert_eq!(fix("-mcpu=carmel").as_deref(), Some("-march=x86-64-v3"));
+}
+
+#[test]
+fn an_empty_source_is_searched_and_a_binary_one_is_not() {
+    let searched = |path: &str, bytes: &[u8]| {
+        let mut summary = Summary::default();
+        summary.add(&scan_file(path.into(), bytes, &Options::default()), &RuleSet::builtin());
+        summary.searched
+    };
+    assert_eq!([searched("a.c", b""), searched("a.c", b"\0"), searched("a.bin", b"")], [1, 0, 0]);
 }
 
 #[test]

@@ -75,6 +75,12 @@ fn an_empty_folder_is_no_fault() {
 }
 
 #[test]
+fn a_file_that_is_no_source_is_told_so() {
+    let run = scan(&with_rules().file("notes.txt", "acme_spin\n"), &["notes.txt"]).expect(0);
+    assert!(run.stdout.contains("is, by its name, no source and no build file"), "{}", run.stdout);
+}
+
+#[test]
 fn files_that_are_no_text_or_too_large_are_named() {
     let project = with_rules().file("blob.c", "int f(void) { return acme_spin(1); }\0");
     let big = std::fs::File::create(project.at("big.cu")).expect("/tmp is writable");

@@ -99,6 +99,7 @@ fn reach_json(reach: &Reach) -> Value {
         Reach::Conditional { line, condition } => {
             json!({ "state": "conditional", "line": line, "condition": condition })
         }
+        Reach::SetApart { word } => json!({ "state": "set_apart", "word": word }),
         Reach::Dead { line, condition } => json!({ "state": "dead", "line": line, "condition": condition }),
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) named: Vec<String>,
     /// What paths are relative to, unless it is where cuferry was started.
     pub(crate) base: Option<String>,
+    /// Whether files were named, and no folder.
+    pub(crate) files_alone: bool,
     pub(crate) rules: RuleSet,
     /// Files of which there is something to say, by path.
     pub(crate) files: Vec<ScannedFile>,
@@ -66,6 +68,7 @@ impl Report {
         let told = |file: &ScannedFile| !file.report.findings.is_empty() || file.report.trouble.is_some();
         Self {
             named: tree.named.clone(),
+            files_alone: tree.roots.iter().all(|root| root.is_file()),
             base: (!tree.is_here).then(|| base(tree)),
             rules,
             summary,
@@ -226,6 +229,9 @@ impl Entry<'_> {
         let reach = match &self.finding.reach {
             Reach::Compiled => None,
             Reach::Conditional { line, condition } => Some(format!("only under `{condition}`, line {line}")),
+            Reach::SetApart { word } => {
+                Some(format!("only in a build that takes `{word}`, as its path says"))
+            }
             Reach::Dead { line, condition } => {
                 Some(format!("not compiled for x86_64: `{condition}`, line {line}"))
             }

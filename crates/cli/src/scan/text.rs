@@ -279,7 +279,12 @@ fn render_next(out: &mut String, report: &Report, hidden: usize, width: usize) {
         steps.push(format!("`cuferry explain {}` says more of one", rule.id));
     }
     if report.summary.searched == 0 && report.unread.is_empty() {
-        steps.push("there is no source and no build file here, or .gitignore names them all: `--no-ignore` reads those".to_owned());
+        steps.push(if report.files_alone {
+            "what was named is, by its name, no source and no build file: only these are read".to_owned()
+        } else {
+            "there is no source and no build file here, or .gitignore names them all: `--no-ignore` reads those"
+                .to_owned()
+        });
     }
     if !steps.is_empty() {
         out.push('\n');

@@ -100,6 +100,7 @@ pub(crate) const CASES: &[(&str, &str, &str)] = &[
     ("CF1023", ".bazelrc", "build --«config=jetson»\n"),
     // Flags.
     ("CF1030", "Makefile", "CFLAGS += -O2 «-march=armv8.2-a+fp16» «-mtune=cortex-a57» «-mfpu=neon»\n"),
+    ("CF1030", "Makefile", "CFLAGS += «-mcpu=neoverse-n1» «-mcpu=native» «-mcpu=cortex-a57+crypto»\n"),
     ("CF1030", "Makefile", "CFLAGS += -O2 -march=x86-64-v3 -mtune=native # -march=armv8-a\n"),
     (
         "CF1030",
