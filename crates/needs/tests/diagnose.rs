@@ -268,14 +268,14 @@ fn cmakes_errors_are_read_whole() {
         "pip install",
     );
     let found = check(
-        "CMake Error at python/bindings/CMakeLists.txt:72 (cuda_add_library):\n  add_library cannot create target \"jetson-utils-python-311\" because another\n  target with the same name already exists.  The existing target is a shared\n  library created in source directory \"/home/nano/jetson-utils/python/bindings\".\n  See documentation for policy CMP0002 for more details.\n\n",
+        "CMake Error at cuda/FindCUDA.cmake:1809 (add_library):\n  add_library cannot create target \"jetson-utils-python-311\" because another\n  target with the same name already exists.  The existing target is a shared\n  library created in source directory \"/home/nano/jetson-utils/python/bindings\".\n  See documentation for policy CMP0002 for more details.\nCall Stack (most recent call first):\n  python/bindings/CMakeLists.txt:57 (cuda_add_library)\n\n",
         "CF4034",
         "jetson-utils-python-311",
         "CMAKE_IGNORE_PATH",
     );
     assert_eq!(
         found.place.map(|place| place.to_string()).as_deref(),
-        Some("python/bindings/CMakeLists.txt:72")
+        Some("python/bindings/CMakeLists.txt:57")
     );
 }
 

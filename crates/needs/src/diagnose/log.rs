@@ -157,13 +157,15 @@ static CMAKE_PLACE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(?:CMake Error at|\s+)\s*([^\s:][^:]*):(\d+) \(").expect("a constant pattern")
 });
 
-/// The project's own line: the error's, or the nearest in its call stack that is not one of CMake's modules.
+/// The project's own line: the error's, or the nearest in its call stack that is not one of CMake's modules, nor a copy of one.
 fn cmake_place(lines: &[Cow<'_, str>]) -> Option<Place> {
-    let mut places = lines.iter().filter_map(|line| {
+    let places = lines.iter().filter_map(|line| {
         let captures = CMAKE_PLACE.captures(line)?;
         Some(Place { path: captures[1].into(), line: captures[2].parse().ok()? })
     });
-    places.find(|place| !is_module(place.path.as_str()))
+    let own: Vec<Place> = places.filter(|place| !is_module(place.path.as_str())).collect();
+    let is_copy = |place: &Place| place.path.file_name().is_some_and(|name| name.starts_with("Find"));
+    own.iter().find(|place| !is_copy(place)).or(own.first()).cloned()
 }
 
 /// CMake's own modules lie in `share/cmake-3.25/Modules`.

@@ -180,9 +180,17 @@ fn dropped(line: &[&Named], release: CudaRelease) -> Option<Place> {
         };
         let of_jetson = gpu.filter(|gpu| only_arm(gpu));
         let whose = of_jetson.map_or_else(String::new, |gpu| format!("the GPU of {}, ", gpu.products));
-        parts.push(format!("`sm_{number}` ({whose}{known})"));
+        parts.push((number, format!("{whose}{known}")));
     }
     let first = first?;
+    // What holds of several in a row is said of the last.
+    let remark = |index: usize| {
+        let remark = &parts[index].1;
+        let is_next = parts.get(index + 1).is_some_and(|(_, next)| next == remark);
+        if is_next { String::new() } else { format!(" ({remark})") }
+    };
+    let parts: Vec<String> =
+        (0..parts.len()).map(|index| format!("`sm_{}`{}", parts[index].0, remark(index))).collect();
     let list = match parts.as_slice() {
         [one] => one.clone(),
         [start @ .., last] => format!("{} or {last}", start.join(", ")),
@@ -242,8 +250,8 @@ mod tests {
              and `sm_86`"
         );
         assert_eq!(
-            text("sm_61 sm_53 sm_101", Check::GpuArchDropped),
-            "CUDA 13.0 does not assemble `sm_61` (last known to CUDA 12.9), `sm_53` (the GPU of Jetson Nano, Jetson TX1, \
+            text("sm_50 sm_61 sm_53 sm_101", Check::GpuArchDropped),
+            "CUDA 13.0 does not assemble `sm_50`, `sm_61` (last known to CUDA 12.9), `sm_53` (the GPU of Jetson Nano, Jetson TX1, \
              last known to CUDA 12.9) or `sm_101` (the GPU of Jetson Thor, as CUDA 12.8 and 12.9 name it, called \
              `sm_110` now); its oldest is `sm_75`"
         );
