@@ -189,8 +189,11 @@ fn arm_code_and_pointers_are_told() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
     let needs = read([
         ("libspconv/lib/x86_64/libspconv.so", pointer.as_bytes().to_vec()),
+        ("libspconv/lib/aarch64/libspconv.so", pointer.as_bytes().to_vec()),
         ("lib/libfilter.so", arm()),
     ]);
+    let missing = advice("/usr/bin/ld: cannot find -lspconv: No such file or directory\n", &needs, "13.0");
+    assert!(missing[0].cause.contains("lib/x86_64/libspconv.so"), "{}", missing[0].cause);
     let log = "/usr/bin/ld:libspconv/lib/x86_64/libspconv.so: file format not recognized; treating as linker script\n/usr/bin/ld:libspconv/lib/x86_64/libspconv.so:1: syntax error\n";
     let found = advice(log, &needs, "13.0");
     assert_eq!(found.iter().map(|advice| advice.id).collect::<Vec<_>>(), ["CF4013"]);

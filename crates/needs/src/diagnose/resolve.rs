@@ -91,7 +91,9 @@ impl Case<'_> {
         let name = self.finding.name.as_str();
         let plain = name.strip_prefix("lib").map_or(name, |rest| rest.split(".so").next().unwrap_or(rest));
         let named = |path: &&Utf8PathBuf| is_library(path, plain);
-        if let Some(path) = self.needs.pointers.iter().find(named) {
+        // Of the machines that a project has a file for, this one's is the one that is missed.
+        let is_other = |path: &&Utf8PathBuf| !path.as_str().contains("x86_64");
+        if let Some(path) = self.needs.pointers.iter().filter(named).min_by_key(is_other) {
             return Some(self.pointer(path));
         }
         if let Some(path) = self.needs.prebuilt.iter().find(named) {
