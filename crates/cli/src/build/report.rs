@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use cuferry_arch::GpuArch;
 use cuferry_inspect::inventory::{CodeKind, Machine};
-use cuferry_needs::Advice;
+use cuferry_needs::{Advice, NoteKind, Place};
 use cuferry_translate::{Change, Mode, Note};
 use cuferry_wrap::Call;
 use serde_json::{Value, json};
@@ -22,6 +22,9 @@ const SCHEMA: u32 = 1;
 /// How many changes are shown; the report has them all.
 const SHOWN: usize = 12;
 
+/// How many places of a note are shown.
+const PLACES: usize = 3;
+
 /// How wide a line on standard error is.
 const WIDTH: usize = 110;
 
@@ -36,12 +39,30 @@ pub(crate) fn heading(prepared: &Prepared<'_>, command: &str) {
     for note in &prepared.notes {
         line("note", note);
     }
-    for note in &prepared.tree.needs.notes {
-        if note.when.is_possible() {
-            line("note", &format!("the build {} ({}, {})", note.kind.as_str(), note.place, note.kind.id()));
-        }
+    for note in build_notes(&prepared.tree.needs.notes) {
+        line("note", &note);
     }
     eprintln!();
+}
+
+/// One sentence for each kind of note, with its first places: a project may have a file for each of twenty boards.
+fn build_notes(notes: &[cuferry_needs::Note]) -> Vec<String> {
+    let mut kinds: Vec<(NoteKind, Vec<&Place>)> = Vec::new();
+    for note in notes.iter().filter(|note| note.when.is_possible()) {
+        match kinds.iter_mut().find(|(kind, _)| *kind == note.kind) {
+            Some((_, places)) => places.push(&note.place),
+            None => kinds.push((note.kind, vec![&note.place])),
+        }
+    }
+    let sentence = |(kind, places): (NoteKind, Vec<&Place>)| {
+        let first: Vec<String> = places.iter().take(PLACES).map(ToString::to_string).collect();
+        let more = match places.len() - first.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("the build {} ({}{more}; {})", kind.as_str(), first.join(", "), kind.id())
+    };
+    kinds.into_iter().map(sentence).collect()
 }
 
 /// One labelled line, wrapped.
@@ -61,17 +82,22 @@ pub(crate) struct Changes<'a> {
 impl<'a> Changes<'a> {
     /// Over the calls that made something, and `first`: what was changed before the build started.
     pub(crate) fn of(first: &'a [Change], calls: &'a [Call]) -> Self {
-        let mut changes: BTreeMap<&Change, usize> = first.iter().map(|change| (change, 1)).collect();
+        // What differs in its scope alone (nvcc's own call, or the host compiler's) reads the same.
+        let said = |change: &'a Change| (&change.rule, &change.was, &change.now, &change.why);
+        let mut changes: BTreeMap<_, (&Change, usize)> =
+            first.iter().map(|change| (said(change), (change, 1))).collect();
         let mut notes: BTreeMap<&Note, usize> = BTreeMap::new();
         let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
         let working = || calls.iter().filter(|call| call.mode != Some(Mode::Query));
         for call in working() {
-            call.changes.iter().for_each(|change| *changes.entry(change).or_default() += 1);
+            let own: BTreeMap<_, &Change> =
+                call.changes.iter().map(|change| (said(change), change)).collect();
+            own.into_iter().for_each(|(key, change)| changes.entry(key).or_insert((change, 0)).1 += 1);
             call.notes.iter().for_each(|note| *notes.entry(note).or_default() += 1);
             call.unknown.iter().for_each(|word| *unknown.entry(word).or_default() += 1);
         }
         Self {
-            list: changes.into_iter().collect(),
+            list: changes.into_values().collect(),
             notes: notes.into_iter().collect(),
             unknown,
             calls: working().count(),
@@ -241,5 +267,34 @@ impl Report<'_> {
         value["advice"] = advice.collect();
         value["image"] = self.image.map_or(Value::Null, Image::json);
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cuferry_needs::When;
+
+    use super::*;
+
+    #[test]
+    fn notes_of_a_kind_are_one_sentence() {
+        let note = |line, kind, when| cuferry_needs::Note {
+            place: Place { path: "cmake/check.cmake".into(), line },
+            kind,
+            words: String::new(),
+            when,
+        };
+        let machine = |line| note(line, NoteKind::TestsMachine, When::Always);
+        let mut notes: Vec<_> = (1..=5).map(machine).collect();
+        notes.push(note(7, NoteKind::Fetches, When::Sometimes));
+        notes.push(note(8, NoteKind::RunsItself, When::Arm));
+        assert_eq!(
+            build_notes(&notes),
+            [
+                "the build looks at the machine's name (cmake/check.cmake:1, cmake/check.cmake:2, cmake/check.cmake:3 and 2 more; \
+                 CF4105)",
+                "the build fetches from a network (cmake/check.cmake:7; CF4102)",
+            ]
+        );
     }
 }
