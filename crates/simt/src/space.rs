@@ -7,6 +7,7 @@
     reason = "guest memory is raw: other threads of the program and the device write it at any time"
 )]
 
+use std::arch::x86_64::__m128i;
 use std::ptr;
 
 use crate::code::Op;
@@ -469,6 +470,66 @@ pub(crate) fn load_ordered<T: Lane>(address: u64) -> T {
 pub(crate) fn store_ordered<T: Lane>(address: u64, value: T) {
     // SAFETY: as in `store`.
     unsafe { ptr::write_volatile(address as *mut T, value) }
+}
+
+/// The elements of a vector, in memory's order; only the first `count` mean something.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub(crate) struct Whole<T>(pub(crate) [T; 4]);
+
+/// Pieces of so many bytes are read and written at once: what one thread writes as a vector of 16 bytes, another reads whole or
+/// not at all. GPUs do so, and look-back scans rely on it.
+const PIECE: u64 = 16;
+
+/// Reads a vector of up to four elements as [`load_ordered`] does.
+#[inline(always)]
+pub(crate) fn load_whole<T: Lane>(address: u64, count: u32) -> Whole<T> {
+    let mut whole = Whole([T::default(); 4]);
+    let bytes = u64::from(count) * size_of::<T>() as u64;
+    let to = (&raw mut whole).cast::<u8>();
+    // SAFETY: as in `load`; the vector has room for four elements, of which `count` are read.
+    unsafe {
+        if bytes == 8 {
+            to.cast::<u64>().write(load_ordered(address));
+        } else if bytes.is_multiple_of(PIECE) && address.is_multiple_of(PIECE) {
+            // One access on every CPU with AVX.
+            let mut at = 0;
+            while at < bytes {
+                let piece = ptr::read_volatile((address + at) as *const __m128i);
+                to.add(at as usize).cast::<__m128i>().write(piece);
+                at += PIECE;
+            }
+        } else {
+            for element in 0..count as usize {
+                whole.0[element] = load_ordered(address + (element * size_of::<T>()) as u64);
+            }
+        }
+    }
+    whole
+}
+
+/// Writes a vector as [`store_ordered`] does.
+#[inline(always)]
+pub(crate) fn store_whole<T: Lane>(address: u64, count: u32, whole: &Whole<T>) {
+    let bytes = u64::from(count) * size_of::<T>() as u64;
+    let from = ptr::from_ref(whole).cast::<u8>();
+    // SAFETY: as in `store`; the vector has four elements, of which `count` are written.
+    unsafe {
+        if bytes == 8 {
+            store_ordered(address, from.cast::<u64>().read());
+        } else if bytes.is_multiple_of(PIECE) && address.is_multiple_of(PIECE) {
+            let mut at = 0;
+            while at < bytes {
+                let piece = from.add(at as usize).cast::<__m128i>().read();
+                ptr::write_volatile((address + at) as *mut __m128i, piece);
+                at += PIECE;
+            }
+        } else {
+            for element in 0..count as usize {
+                store_ordered(address + (element * size_of::<T>()) as u64, whole.0[element]);
+            }
+        }
+    }
 }
 
 /// How many bytes from an address on a lane may read; `None`: none. Without checks, whatever it asks for.

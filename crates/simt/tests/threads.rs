@@ -334,3 +334,32 @@ fn a_cooperative_grid_waits_for_all_its_blocks() {
         assert_eq!(machine.download::<u32>(out, 101), [100; 101]);
     }
 }
+
+#[test]
+fn vectors_are_read_and_written_whole() {
+    // One block writes pairs of equal words, another counts those that it finds unequal.
+    let text = ptx(".visible .entry pairs(.param .u64 data) {
+        .reg .pred %p<4>; .reg .b32 %r<8>; .reg .b64 %rd<8>;
+        ld.param.u64 %rd1, [data]; mov.u32 %r1, %ctaid.x; mov.u64 %rd2, 0; mov.u32 %r2, 0;
+        setp.ne.u32 %p1, %r1, 0;
+        @%p1 bra $read;
+    $write:
+        add.u64 %rd2, %rd2, 1;
+        st.relaxed.gpu.global.v2.u64 [%rd1], {%rd2, %rd2};
+        setp.lt.u64 %p2, %rd2, 30000;
+        @%p2 bra $write;
+        ret;
+    $read:
+        ld.relaxed.gpu.global.v2.u64 {%rd3, %rd4}, [%rd1];
+        setp.ne.u64 %p3, %rd3, %rd4;
+        @%p3 add.u32 %r2, %r2, 1;
+        setp.lt.u64 %p2, %rd3, 30000;
+        @%p2 bra $read;
+        red.global.add.u32 [%rd1+16], %r2;
+        ret; }");
+    let machine = Machine::new(Settings { workers: 2, ..settings(Isa::best()) });
+    let program = machine.load(&text);
+    let data = machine.upload(&[0_u64; 3]);
+    machine.run(&program, "pairs", [2, 1, 1], [32, 1, 1], Parameters::new().with(data).bytes()).unwrap();
+    assert_eq!(machine.download::<u64>(data, 3), [30000, 30000, 0]);
+}

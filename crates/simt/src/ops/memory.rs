@@ -9,8 +9,8 @@ use crate::block::SPIN;
 use crate::code::{Fixed, Handler, Op, Width, Words};
 use crate::decode::{Decoder, Form, Refused, Symbol, fields};
 use crate::isa::Isa;
-use crate::lanes::{Lane, Map1, Map2, One, Two, Work, pick, plain};
-use crate::space::{Flat, Local, Reach, Shared, load, load_ordered, store, store_ordered};
+use crate::lanes::{Lane, Map1, Map2, One, Two, Work, lanes_in, pick, plain};
+use crate::space::{Flat, Local, Reach, Shared, Whole, load, load_whole, store, store_whole};
 use crate::warp::Warp;
 
 /// What lies in memory as `M` is held in a register as `R`.
@@ -153,12 +153,15 @@ impl<S: Reach, M: Lane, R: Held<M>> Work for LoadOrdered<S, M, R> {
         let count = count(op);
         let Some(addresses) = S::reach(warp, op, bytes::<M>() * count, false) else { return false };
         warp.budget -= SPIN;
-        for element in 0..count {
-            let mut r = [R::default(); 32];
-            for (r, address) in r.iter_mut().zip(addresses) {
-                *r = R::from_memory(load_ordered(address + u64::from(element * bytes::<M>())));
+        let mut vectors = [[R::default(); 32]; 4];
+        for (lane, address) in addresses.into_iter().enumerate() {
+            let Whole(elements) = load_whole::<M>(address, count);
+            for (vector, element) in vectors.iter_mut().zip(elements) {
+                vector[lane] = R::from_memory(element);
             }
-            warp.put(places(op)[element as usize], r);
+        }
+        for (place, vector) in places(op).into_iter().zip(vectors).take(count as usize) {
+            warp.put(place, vector);
         }
         true
     }
@@ -168,11 +171,13 @@ impl<S: Reach, M: Lane, R: Held<M>> Work for StoreOrdered<S, M, R> {
     fn work(warp: &mut Warp, op: &Op) -> bool {
         let count = count(op);
         let Some(addresses) = S::reach(warp, op, bytes::<M>() * count, true) else { return false };
-        for element in 0..count {
-            let r = warp.get::<R>(places(op)[element as usize]);
-            for lane in crate::lanes::lanes_in(warp.mask) {
-                store_ordered(addresses[lane] + u64::from(element * bytes::<M>()), r[lane].to_memory());
-            }
+        let mut vectors = [[R::default(); 32]; 4];
+        for (place, vector) in places(op).into_iter().zip(&mut vectors).take(count as usize) {
+            *vector = warp.get::<R>(place);
+        }
+        for lane in lanes_in(warp.mask) {
+            let whole = Whole(vectors.map(|vector| vector[lane].to_memory()));
+            store_whole::<M>(addresses[lane], count, &whole);
         }
         true
     }
