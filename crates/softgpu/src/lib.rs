@@ -7,6 +7,7 @@
 mod api;
 mod array;
 mod capture;
+mod closed;
 mod context;
 mod copy;
 mod driver;

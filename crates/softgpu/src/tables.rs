@@ -15,7 +15,7 @@ use crate::driver::{VERSION, driver};
 use crate::error::{Error, Result};
 use crate::integrity::{Device, Question, answer};
 use crate::properties::PCI;
-use crate::{api, entry, raw, report};
+use crate::{api, closed, entry, raw, report};
 
 /// A table: words that are sizes or functions' addresses.
 #[repr(transparent)]
@@ -42,6 +42,7 @@ const fn function(address: *const ()) -> Word {
 macro_rules! unknown {
     ($name:literal, $slot:literal) => {{
         extern "C" fn unknown() -> CUresult {
+            closed::explain();
             entry::unsupported(concat!($name, "[", $slot, "], a private function of the driver"))
         }
         function(unknown as *const ())
@@ -124,6 +125,7 @@ pub(crate) fn find(uuid: &CUuuid) -> Result<*const c_void> {
         // The runtime's log of errors: it does without.
         "f8cff95121468b4eb9e2fb469e7c0dd9" => return Err(Error::INVALID_VALUE),
         _ => {
+            closed::explain();
             report::line(&format!(
                 "a library asks for a private table of the driver that the software device has not: {hex}"
             ));
