@@ -363,3 +363,33 @@ fn vectors_are_read_and_written_whole() {
     machine.run(&program, "pairs", [2, 1, 1], [32, 1, 1], Parameters::new().with(data).bytes()).unwrap();
     assert_eq!(machine.download::<u64>(data, 3), [30000, 30000, 0]);
 }
+
+#[test]
+fn one_worker_gives_equal_bits_in_every_run() {
+    // A sum whose rounding depends on the order of its addends, of every size.
+    let text = ptx(".visible .entry sum(.param .u64 out) {
+        .reg .b32 %r<6>; .reg .f32 %f<4>; .reg .b64 %rd<3>;
+        ld.param.u64 %rd1, [out];
+        mov.u32 %r1, %tid.x; mov.u32 %r2, %ctaid.x; mad.lo.u32 %r3, %r2, 256, %r1;
+        mul.lo.u32 %r4, %r3, 0x9e3779b1; shr.u32 %r4, %r4, 4; and.b32 %r5, %r4, 0x1fffffff; or.b32 %r5, %r5, 0x30000000;
+        mov.b32 %f1, %r5;
+        red.global.add.f32 [%rd1], %f1;
+        atom.global.add.f32 %f2, [%rd1+4], %f1;
+        red.global.add.f32 [%rd1+8], %f2;
+        ret; }");
+    let once = || {
+        let machine = Machine::new(settings(Isa::best()));
+        let program = machine.load(&text);
+        let out = machine.upload(&[0_u32; 3]);
+        machine.run(&program, "sum", [64, 1, 1], [256, 1, 1], Parameters::new().with(out).bytes()).unwrap();
+        machine.download::<u32>(out, 3)
+    };
+    let first = once();
+    assert!((1..100).all(|_| once() == first));
+    // Another order gives another sum, or the runs above would prove nothing.
+    let addend =
+        |index: u32| f32::from_bits(index.wrapping_mul(0x9e37_79b1) >> 4 & 0x1fff_ffff | 0x3000_0000);
+    let sum = |total: f32, index: u32| total + addend(index);
+    assert_ne!((0..64 * 256).fold(0.0, sum), (0..64 * 256).rev().fold(0.0, sum));
+    assert_eq!(f32::from_bits(first[0]), (0..64 * 256).fold(0.0, sum));
+}

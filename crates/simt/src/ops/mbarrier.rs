@@ -302,30 +302,3 @@ pub(super) fn arrive_on_copies<'p>(
     let b = decoder.constant(Width::W32, 1);
     push(decoder, operand, space, Op { dst: NOWHERE, b, c: NOWHERE, ..op_of::<Arrive>() })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_fits_its_word() {
-        for bytes in [0, 1, -1, MOST.cast_signed(), -MOST.cast_signed()] {
-            for odd in [false, true] {
-                let object = Object { pending: 3, expected: MOST, bytes, odd };
-                assert_eq!(Object::of(object.word()), object);
-            }
-        }
-    }
-
-    #[test]
-    fn a_phase_ends_with_the_last_arrival_and_the_last_byte() {
-        let object = Object { pending: 2, expected: 2, bytes: 0, odd: false };
-        let one = object.expect(64).and_then(|object| object.arrive(1)).unwrap();
-        let both = one.arrive(1).unwrap();
-        assert!(!both.odd);
-        assert_eq!(both.arrive(1), None);
-        let done = both.expect(-64).unwrap().turn();
-        assert_eq!(done, Object { pending: 2, expected: 2, bytes: 0, odd: true });
-        assert_eq!(object.expect(i32::MAX), None);
-    }
-}

@@ -358,33 +358,3 @@ fn numbers(part: &str, count: u32) -> Result<Vec<u32>, Refused> {
     let number = |digit: char| digit.to_digit(10).filter(|&number| number < 2 * count);
     digits.chars().rev().map(|digit| number(digit).ok_or_else(|| unknown(part))).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sums_of_bytes_take_the_place_of_a_half() {
-        let video = Video {
-            action: Action::Add,
-            second: Second::Merge,
-            signed: [true, false, true],
-            saturate: true,
-            joined: false,
-            elements: vec![Element {
-                a: Part::named("b1").unwrap(),
-                b: Part::named("b3").unwrap(),
-                to: Part::named("h1").unwrap(),
-            }],
-        };
-        assert_eq!(video.result(0x0000_ff00, 0xfe00_0000, 0x1234_5678), 0x00fd_5678);
-        assert_eq!(Part::named("h2"), None);
-        assert_eq!(Part::named(""), None);
-    }
-
-    #[test]
-    fn parts_of_joined_words_are_read_from_the_right() {
-        assert_eq!(numbers("b7206", 4), Ok(vec![6, 0, 2, 7]));
-        assert!(numbers("b8", 4).is_err() && numbers("h13", 4).is_err() && numbers("h4", 2).is_err());
-    }
-}

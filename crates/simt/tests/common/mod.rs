@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on ends")]
 #![expect(clippy::result_large_err, reason = "tests look at the whole fault")]
 
+pub(crate) mod random;
+
 use std::sync::{Arc, Mutex};
 
 use cuferry_simt::{
