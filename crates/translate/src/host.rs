@@ -1,5 +1,7 @@
 //! Words of gcc and clang, called directly or through nvcc.
 
+use camino::Utf8Path;
+
 use crate::gpu::{self, Asked, Code, Making};
 use crate::options::{Argument, Role};
 use crate::response::Fates;
@@ -257,9 +259,13 @@ impl Work<'_> {
     }
 
     /// Whether a path or name of a host compiler is one for ARM.
-    pub(crate) fn is_arm_compiler(path: &str) -> bool {
+    pub(crate) fn is_arm_compiler(&self, path: &str) -> bool {
         let path = path.trim_matches(['"', '\'']);
-        Tool::of(path).is_some_and(|tool| tool.arm) || (path.contains('/') && paths::names_arm(path))
+        // The shims of a session lie in a folder with the project's name, which may be `jetson-app`.
+        let session = self.policy.cuda_root.as_ref().and_then(|root| root.parent());
+        let is_own = session.is_some_and(|session| Utf8Path::new(path).starts_with(session));
+        let is_arm = Tool::of(path).is_some_and(|tool| tool.arm);
+        is_arm || (path.contains('/') && !is_own && paths::names_arm(path))
     }
 }
 

@@ -94,7 +94,7 @@ impl Work<'_> {
                 self.change(Scope::Device, reason("ccbin"), String::new(), &now);
                 self.front.extend(now);
             }
-            (path, Some(last)) if self.to_x86() && Self::is_arm_compiler(last.value()) => {
+            (path, Some(last)) if self.to_x86() && self.is_arm_compiler(last.value()) => {
                 let was = spelt(words, last);
                 let now = path.as_ref().map(|path| vec!["-ccbin".to_owned(), path.to_string()]);
                 let why = if now.is_some() { reason("ccbin-arm") } else { reason("ccbin-dropped") };

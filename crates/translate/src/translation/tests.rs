@@ -191,6 +191,16 @@ fn what_nvcc_hands_on() {
         "CF2002",
     );
     check("nvcc -ccbin aarch64-linux-gnu-g++ -target-dir sbsa-linux -c a.cu", "-c a.cu", "CF2016 CF2015");
+    let served = Policy { cuda_root: Some("/data/wrap/jetson-app-1/cuda".into()), ..policy() };
+    let own = "-ccbin /data/wrap/jetson-app-1/bin/cc -c a.cu";
+    check_with(&served, &format!("nvcc {own}"), own, "");
+    check_with(
+        &served,
+        "nvcc -ccbin /data/wrap/jetson-app-1/bin/aarch64-linux-gnu-g++ -c a.cu",
+        "-c a.cu",
+        "CF2016",
+    );
+    check_with(&served, "nvcc -ccbin /opt/jetson/bin/g++ -c a.cu", "-c a.cu", "CF2016");
     let with = Policy { ccbin: Some("/usr/bin/g++-12".into()), ..policy() };
     check_with(&with, "nvcc -c a.cu", "-ccbin /usr/bin/g++-12 -c a.cu", "CF2023");
     check_with(
