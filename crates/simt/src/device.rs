@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::crew::Crew;
 use crate::isa::Isa;
 use crate::memory::Memory;
 use crate::texture::Objects;
+
+/// Threads of a launch, at most.
+const MAX_WORKERS: usize = 256;
 
 /// How a device runs, and what it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +92,7 @@ pub struct Device {
     heap: AtomicU64,
     heap_used: AtomicU64,
     launches: AtomicU64,
+    crew: OnceLock<Option<Crew>>,
 }
 
 impl Device {
@@ -107,7 +112,18 @@ impl Device {
             heap,
             heap_used: AtomicU64::new(0),
             launches: AtomicU64::new(0),
+            crew: OnceLock::new(),
         }
+    }
+
+    /// The threads that help the one that launches.
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        self.crew.get_or_init(|| Crew::new(self.workers() - 1)).as_ref()
+    }
+
+    /// Threads that a launch may use, this one included.
+    pub(crate) fn workers(&self) -> usize {
+        self.settings.workers.clamp(1, MAX_WORKERS)
     }
 
     /// What it was made with.

@@ -143,17 +143,10 @@ pub fn launch(
         fault: Mutex::new(None),
         fuel: AtomicU64::new(0),
     };
-    let workers =
-        device.settings().workers.clamp(1, 256).min(usize::try_from(run.groups).unwrap_or(usize::MAX));
-    if workers == 1 {
-        run.work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 1..workers {
-                scope.spawn(|| run.work());
-            }
-            run.work();
-        });
+    let workers = device.workers().min(usize::try_from(run.groups).unwrap_or(usize::MAX));
+    match if workers == 1 { None } else { device.crew() } {
+        None => run.work(),
+        Some(crew) => crew.together(workers - 1, &|| run.work()),
     }
     let operations = run.fuel.load(Ordering::Relaxed);
     match run.fault.into_inner().unwrap_or_else(PoisonError::into_inner) {

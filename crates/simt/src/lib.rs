@@ -32,6 +32,7 @@
 
 mod block;
 mod code;
+mod crew;
 mod decode;
 mod device;
 mod fault;

@@ -274,21 +274,6 @@ impl<S: Small, P: Packed<S>, const FTZ: bool, const END: u8> Map3 for Fma<S, P, 
         })
     }
 }
-/// `fma.oob`: zero where a factor is the number that a tensor gives for what lies outside it.
-struct FmaInside<S, P, const END: u8>(Marker<(S, P)>);
-impl<S: Small, P: Packed<S>, const END: u8> Map3 for FmaInside<S, P, END> {
-    type A = P;
-    type B = P;
-    type C = P;
-    type R = P;
-    fn map(a: P, b: P, c: P) -> P {
-        P::map3(a, b, c, |a, b, c| {
-            if a == OUTSIDE || b == OUTSIDE { 0 } else { finish::<S, false, END>(fma::<S, false>(a, b, c)) }
-        })
-    }
-}
-const OUTSIDE: u16 = 0xffff;
-
 struct Sign<S, P, const ABS: bool, const FTZ: bool>(Marker<(S, P)>);
 impl<S: Small, P: Packed<S>, const ABS: bool, const FTZ: bool> Map1 for Sign<S, P, ABS, FTZ> {
     type A = P;
@@ -354,19 +339,16 @@ struct Kind {
     end: u8,
     nan: bool,
     xor: bool,
-    oob: bool,
 }
 
 fn handler<S: Small, P: Packed<S>>(isa: Isa, mnemonic: Mnemonic, kind: Kind) -> Option<Handler> {
     use Mnemonic as M;
-    let Kind { ftz, end, nan, xor, oob } = kind;
+    let Kind { ftz, end, nan, xor } = kind;
     Some(match mnemonic {
         M::Add if end != RELU => ends::<S, P, ADD>(isa, ftz, end),
         M::Sub if end != RELU => ends::<S, P, SUB>(isa, ftz, end),
         M::Mul if end != RELU => ends::<S, P, MUL>(isa, ftz, end),
-        M::Fma if oob && end == PLAIN => plain::<Three<FmaInside<S, P, PLAIN>>>(),
-        M::Fma if oob && end == RELU => plain::<Three<FmaInside<S, P, RELU>>>(),
-        M::Fma if !oob => fma_ends::<S, P>(isa, ftz, end),
+        M::Fma => fma_ends::<S, P>(isa, ftz, end),
         M::Min | M::Max if xor => match (mnemonic, nan) {
             (M::Min, false) => xor_ends::<S, P, MIN>(ftz),
             (M::Min, true) => xor_ends::<S, P, MIN_NAN>(ftz),
@@ -398,7 +380,9 @@ pub(super) fn decode<'p>(
     let sat = form.has(Word::Sat);
     let relu = form.has(Word::Relu);
     let nan = form.has(Word::NaN);
-    let oob = form.has(Word::Oob);
+    if form.has(Word::Oob) {
+        return Err("which number stands for one outside a tensor is written nowhere".to_owned());
+    }
     let xor = form.has(Word::Xorsign);
     if xor {
         form.has(Word::Abs);
@@ -410,7 +394,7 @@ pub(super) fn decode<'p>(
         (false, true) => RELU,
         _ => return Err("`.sat` and `.relu` exclude one another".to_owned()),
     };
-    let kind = Kind { ftz, end, nan, xor, oob };
+    let kind = Kind { ftz, end, nan, xor };
     let run = match ty {
         Type::F16 => handler::<F16, u16>(isa, mnemonic, kind),
         Type::F16x2 => handler::<F16, u32>(isa, mnemonic, kind),
