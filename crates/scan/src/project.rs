@@ -1,6 +1,6 @@
 //! What one file alone does not tell: whether the project itself gives a name its meaning, or has what a rule is about.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -50,6 +50,8 @@ struct Project<'a> {
     /// What a file includes, itself or through others.
     reached: RefCell<BTreeMap<usize, BTreeSet<usize>>>,
     includes: RefCell<BTreeMap<usize, Vec<usize>>>,
+    /// The Python modules that are here; filled where a finding asks.
+    modules: OnceCell<BTreeMap<String, Vec<Utf8PathBuf>>>,
 }
 
 impl<'a> Project<'a> {
@@ -78,6 +80,7 @@ impl<'a> Project<'a> {
             named,
             reached: RefCell::default(),
             includes: RefCell::default(),
+            modules: OnceCell::new(),
         }
     }
 
@@ -135,10 +138,25 @@ impl<'a> Project<'a> {
     }
 
     fn has_module(&self, module: &str) -> bool {
-        let path = module.replace('.', "/");
-        let (package, file) = (format!("{path}/__init__.py"), format!("{path}.py"));
-        self.reports.iter().any(|report| report.path.ends_with(&package) || report.path.ends_with(&file))
+        let path = Utf8PathBuf::from(module.replace('.', "/"));
+        let modules = self.modules.get_or_init(|| modules(self.reports));
+        let same_name = modules.get(path.file_name().unwrap_or_default());
+        same_name.is_some_and(|modules| modules.iter().any(|module| module.ends_with(&path)))
     }
+}
+
+/// The modules that the files of a project are, by the last parts of their names: `a/b` of `a/b.py` and `a/b/__init__.py`.
+fn modules(reports: &[&FileReport]) -> BTreeMap<String, Vec<Utf8PathBuf>> {
+    let mut modules: BTreeMap<String, Vec<Utf8PathBuf>> = BTreeMap::new();
+    for path in reports.iter().map(|report| &report.path).filter(|path| path.extension() == Some("py")) {
+        let module = match path.file_name() {
+            Some("__init__.py") => path.parent().map(Utf8Path::to_owned),
+            _ => Some(path.with_extension("")),
+        };
+        let Some(module) = module else { continue };
+        modules.entry(module.file_name().unwrap_or_default().to_owned()).or_default().push(module);
+    }
+    modules
 }
 
 fn is_source(report: &FileReport) -> bool {

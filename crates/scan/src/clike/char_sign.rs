@@ -113,8 +113,9 @@ fn declared_after<'a>(source: &'a [u8], tokens: &[Token]) -> Vec<&'a [u8]> {
     let mut names = Vec::new();
     let mut depth = 0_usize;
     // A longer declaration has its names counted as far as here; the first ones matter.
-    for token in tokens.iter().take(200) {
+    for (at, token) in tokens.iter().enumerate().take(200) {
         match token.text(source) {
+            b"," if depth == 0 && is_parameter(source, &tokens[at + 1..]) => break,
             b"(" | b"[" | b"{" => depth += 1,
             b")" | b"]" | b"}" if depth == 0 => break,
             b")" | b"]" | b"}" => depth -= 1,
@@ -126,10 +127,21 @@ fn declared_after<'a>(source: &'a [u8], tokens: &[Token]) -> Vec<&'a [u8]> {
     names
 }
 
+/// Whether `tokens` start with a type and what follows one: the next parameter, not a further name of the same type.
+fn is_parameter(source: &[u8], tokens: &[Token]) -> bool {
+    let [first, second, ..] = tokens else { return false };
+    first.kind == Kind::Ident
+        && (second.kind == Kind::Ident || matches!(second.text(source), b"*" | b"&" | b"<"))
+}
+
 /// Whether `tokens` start with a comparison with a number that the sign decides.
 fn decides(source: &[u8], tokens: &[Token]) -> bool {
     let long = tokens.get(1).is_some_and(|next| next.is(source, b"="));
     let Some(value) = tokens.get(if long { 2 } else { 1 }) else { return false };
+    // One `=` assigns, and `!` alone turns round.
+    if !long && matches!(tokens[0].text(source), b"=" | b"!") {
+        return false;
+    }
     let below_or_not = matches!((tokens[0].text(source), long), (b"<", false) | (b">", true));
     match value.text(source) {
         b"-" | b"EOF" | b"(" => true,
@@ -373,5 +385,18 @@ mod tests {
         check("{ int c = 1; if (c < 0) g(); }", &[]);
         check("std::map<char, int> m; m[c] = 1;", &[]);
         check("char **argv; if (argv[1] < 0) g();", &[]);
+    }
+
+    #[test]
+    fn what_cannot_hold_a_place_is_not_parsed() {
+        let holds = |text: &str| {
+            let tokens = lex(text.as_bytes());
+            may_hold(text.as_bytes(), &tokens)
+        };
+        assert!(!holds("int f(const char *text, int *out) { *out = (int)g(text); return !(*out); }"));
+        assert!(!holds("int f(const char *text, int n) { return n < 0; }"));
+        assert!(holds("int f(int n, char c) { return c < 0; }"));
+        assert!(holds("int f(void) { char a, *b; return *b == -1; }"));
+        assert!(holds("int f(void) { char a, b; return b != 255; }"));
     }
 }
