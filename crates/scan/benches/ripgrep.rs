@@ -1,6 +1,6 @@
 //! The search against ripgrep's for the same words: time for 100,000 lines, one thread each, both reading the files.
 //!
-//! `cargo bench -p cuferry-scan -- DIR` measures DIR, and `rg` has to be installed. Without DIR it measures cuferry's own
+//! `cargo bench -p cuferry-scan --bench ripgrep -- DIR` measures DIR, and `rg` has to be installed. Without DIR it measures cuferry's own
 //! sources, which is too little to say much. `--words` prints the words.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 

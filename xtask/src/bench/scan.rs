@@ -59,7 +59,17 @@ fn measure(folder: &Path, files: usize) -> Result<()> {
     let words = folder.join("words");
     // The words by which the rules choose the files that they read.
     let mut listing = Command::new("cargo");
-    listing.args(["bench", "--quiet", "--locked", "--package", "cuferry-scan", "--", "--words"]);
+    listing.args([
+        "bench",
+        "--quiet",
+        "--locked",
+        "--package",
+        "cuferry-scan",
+        "--bench",
+        "ripgrep",
+        "--",
+        "--words",
+    ]);
     fs::write(&words, output(&mut listing)?)?;
     let scan = || {
         let mut command = Command::new(release_binary());
