@@ -5,6 +5,7 @@ use std::mem;
 
 use crate::code::Op;
 use crate::warp::{BarrierCall, BarrierKind, ClusterCall, Failure, Split, Stop, Wait, Warp};
+use crate::watch::Keeper;
 
 /// Backward jumps that a warp makes before others have their turn. What may be part of a spin loop counts as more.
 pub(crate) const QUANTUM: i32 = 1 << 16;
@@ -12,6 +13,8 @@ pub(crate) const QUANTUM: i32 = 1 << 16;
 pub(crate) const SPIN: i32 = 1 << 10;
 /// Barriers of a block (9.7.13.1).
 pub(crate) const BARRIERS: usize = 16;
+/// The number of the cluster's, for the watch.
+const CLUSTER: u32 = 16;
 
 /// How a block stands after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +62,17 @@ pub(crate) struct Block {
     barriers: [Barrier; BARRIERS],
     alive: u32,
     generation: u64,
+    /// Where shared memory is watched.
+    watch: Option<Keeper>,
     /// Warp operations run.
     pub(crate) steps: u64,
 }
 
 impl Block {
-    pub(crate) fn new(warps: Vec<Warp>) -> Block {
+    /// With `watch`, the block's shared memory is watched; its warps have to know the address.
+    pub(crate) fn new(warps: Vec<Warp>, watch: Option<Keeper>) -> Block {
         Block {
+            watch,
             id: [0; 3],
             warps,
             barriers: [Barrier::default(); BARRIERS],
@@ -81,6 +88,9 @@ impl Block {
         self.alive = threads;
         self.barriers = [Barrier::default(); BARRIERS];
         self.generation = 0;
+        if let Some(watch) = &mut self.watch {
+            watch.watch().start();
+        }
         for (number, warp) in (0..).zip(&mut self.warps) {
             let here = threads.saturating_sub(number * 32).min(32);
             warp.start(u32::MAX.checked_shr(32 - here).unwrap_or(0));
@@ -91,10 +101,7 @@ impl Block {
     pub(crate) fn round(&mut self, cluster: &mut ClusterBarrier) -> Result<Round, (usize, Box<Failure>)> {
         if self.generation != cluster.generation {
             self.generation = cluster.generation;
-            for warp in &mut self.warps {
-                warp.arrived = 0;
-                warp.open_cluster();
-            }
+            self.open_cluster();
         }
         let (before, mut ran, mut busy) = (self.alive, false, false);
         for index in 0..self.warps.len() {
@@ -153,7 +160,7 @@ impl Block {
                     if call.kind != BarrierKind::Arrive {
                         warp.park(Wait::Barrier(call));
                     }
-                    self.arrive(call);
+                    self.arrive(call, index);
                 }
                 Stop::Cluster(call) => self.cluster(index, call, cluster),
                 Stop::Phase { address, odd } => warp.park(Wait::Phase { address, odd }),
@@ -162,7 +169,10 @@ impl Block {
         }
     }
 
-    fn arrive(&mut self, call: BarrierCall) {
+    fn arrive(&mut self, call: BarrierCall, warp: usize) {
+        if let Some(watch) = &mut self.watch {
+            watch.watch().arrive(self.warps[warp].number, call.id);
+        }
         let barrier = &mut self.barriers[call.id as usize];
         barrier.arrived += call.lanes.count_ones();
         barrier.truth += (call.truth & call.lanes).count_ones();
@@ -179,6 +189,11 @@ impl Block {
         }
         self.barriers[id] = Barrier::default();
         for warp in &mut self.warps {
+            if let Some(watch) = &mut self.watch
+                && warp.waits_at(id as u32)
+            {
+                watch.watch().leave(warp.number, id as u32);
+            }
             warp.open_barrier(id as u32, |kind| match kind {
                 BarrierKind::Popc => truth,
                 BarrierKind::And => u32::from(truth == arrived),
@@ -187,19 +202,29 @@ impl Block {
         }
     }
 
+    fn open_cluster(&mut self) {
+        for warp in &mut self.warps {
+            warp.arrived = 0;
+            if let Some(watch) = &mut self.watch {
+                watch.watch().leave(warp.number, CLUSTER);
+            }
+            warp.open_cluster();
+        }
+    }
+
     fn cluster(&mut self, index: usize, call: ClusterCall, cluster: &mut ClusterBarrier) {
         let warp = &mut self.warps[index];
         match call {
             ClusterCall::Arrive => {
+                if let Some(watch) = &mut self.watch {
+                    watch.watch().arrive(warp.number, CLUSTER);
+                }
                 warp.arrived |= warp.mask;
                 cluster.arrived += warp.mask.count_ones();
                 cluster.look();
                 if cluster.generation != self.generation {
                     self.generation = cluster.generation;
-                    for warp in &mut self.warps {
-                        warp.arrived = 0;
-                        warp.open_cluster();
-                    }
+                    self.open_cluster();
                 }
             }
             ClusterCall::Wait => {

@@ -13,11 +13,14 @@ use std::collections::{BTreeMap, HashMap};
 use cuferry_ptx::{Instruction, Operand, Statement};
 
 use crate::code::{CallSite, Code, Fetch, Fixed, FunctionCode, Handler, Op, Site, Width};
+use crate::device::Device;
 use crate::fault::Refusal;
 use crate::isa::Isa;
 use crate::lanes::{Guarded, pick, plain};
 use crate::ops;
 use crate::program::{FunctionIndex, Linked};
+use crate::space::{Flat, Note, Shared};
+use crate::watch::Kind;
 
 pub(crate) use form::Form;
 pub(crate) use function::Symbol;
@@ -32,6 +35,8 @@ pub(crate) type Refused = String;
 pub(crate) struct Decoder<'p> {
     pub(crate) linked: &'p Linked<'p>,
     pub(crate) isa: Isa,
+    /// Whether accesses of shared memory are noted.
+    watch: bool,
     pub(crate) ops: Vec<Op>,
     sites: Vec<Site>,
     layout: Layout,
@@ -88,8 +93,12 @@ pub(crate) fn op(run: Handler) -> Op {
 }
 
 /// Decodes a kernel.
-pub(crate) fn decode(linked: &Linked<'_>, kernel: FunctionIndex, isa: Isa) -> Result<Code, Vec<Refusal>> {
-    let mut decoder = Decoder::new(linked, isa);
+pub(crate) fn decode(
+    linked: &Linked<'_>,
+    kernel: FunctionIndex,
+    device: &Device,
+) -> Result<Code, Vec<Refusal>> {
+    let mut decoder = Decoder::new(linked, device);
     decoder.number_of(kernel);
     let mut next = 0;
     while next < decoder.functions.len() {
@@ -106,10 +115,11 @@ pub(crate) fn decode(linked: &Linked<'_>, kernel: FunctionIndex, isa: Isa) -> Re
 }
 
 impl<'p> Decoder<'p> {
-    fn new(linked: &'p Linked<'p>, isa: Isa) -> Decoder<'p> {
+    fn new(linked: &'p Linked<'p>, device: &Device) -> Decoder<'p> {
         Decoder {
             linked,
-            isa,
+            isa: device.isa(),
+            watch: device.settings().watch,
             ops: Vec::new(),
             sites: vec![Site { function: 0, statement: 0 }],
             layout: Layout::default(),
@@ -366,6 +376,14 @@ impl<'p> Decoder<'p> {
         let copy = self.temporary(Width::Pred);
         self.push_bare(Op { dst: copy, a: place, ..op(plain::<ops::CopyPredicate>()) });
         copy
+    }
+
+    /// Notes an access where shared memory is watched: `op` is the access, which may lie in shared memory alone, or anywhere.
+    pub(crate) fn note(&mut self, op: &Op, shared: bool, bytes: u32, kind: Kind) {
+        if self.watch {
+            let run = if shared { plain::<Note<Shared>>() } else { plain::<Note<Flat>>() };
+            self.push(Op { run, a: op.a, imm: op.imm, b: bytes, c: kind.0, ..fields() });
+        }
     }
 
     /// A number for a memory access's cached range.

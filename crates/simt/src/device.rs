@@ -21,6 +21,8 @@ pub struct Settings {
     pub isa: Option<Isa>,
     /// Whether each access is checked: bounds, alignment, use after free.
     pub checks: bool,
+    /// Whether shared memory is watched for races between warps and for reads of what nobody wrote. Slow.
+    pub watch: bool,
     /// Warp instructions that a launch may take before it is stopped; `None`: any number.
     pub fuel: Option<u64>,
     /// Compute capability, major and minor.
@@ -43,6 +45,7 @@ impl Default for Settings {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             isa: None,
             checks: true,
+            watch: false,
             fuel: None,
             capability: (9, 0),
             multiprocessors: 16,

@@ -19,6 +19,10 @@ pub enum FaultKind {
     InvalidTarget,
     /// Calls need more stack than a thread has.
     StackOverflow,
+    /// Two warps use a byte of shared memory, one of them to write, and nothing orders the two.
+    Race,
+    /// A read of shared memory that nobody has written.
+    Uninitialised,
     /// `trap`.
     Trap,
     /// A failed `assert`: its text.
@@ -96,7 +100,7 @@ pub struct Access {
     pub write: bool,
 }
 
-/// Where threads of a block stand that cannot go on.
+/// Where threads of a block stand that cannot go on, or stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The block.
@@ -105,7 +109,7 @@ pub struct Standing {
     pub warp: u32,
     /// The lanes.
     pub lanes: u32,
-    /// What they wait for.
+    /// What they wait for, or did.
     pub waiting: String,
     /// Where.
     pub place: Place,
@@ -128,7 +132,7 @@ pub struct Fault {
     pub access: Option<Access>,
     /// The allocation nearest to the address.
     pub nearest: Option<Nearest>,
-    /// Of a deadlock: where threads stand.
+    /// Of a deadlock: where threads stand. Of a race: where the access before was made.
     pub standing: Vec<Standing>,
 }
 
@@ -158,6 +162,8 @@ impl fmt::Display for FaultKind {
             FaultKind::Misaligned => f.write_str("misaligned address"),
             FaultKind::InvalidTarget => f.write_str("call or branch to an invalid target"),
             FaultKind::StackOverflow => f.write_str("stack overflow"),
+            FaultKind::Race => f.write_str("race"),
+            FaultKind::Uninitialised => f.write_str("uninitialised"),
             FaultKind::Trap => f.write_str("trap"),
             FaultKind::Assert(text) => write!(f, "assertion failed: {text}"),
             FaultKind::Breakpoint => f.write_str("breakpoint without a debugger"),

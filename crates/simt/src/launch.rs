@@ -13,6 +13,7 @@ use crate::memory::{Kind, Memory};
 use crate::program::{KernelId, Program};
 use crate::space::{CLUSTER_SHIFT, Range, Spaces};
 use crate::warp::{Failure, Warp};
+use crate::watch::Keeper;
 
 /// What to launch, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -345,6 +346,8 @@ impl<'a> Run<'a> {
                 group.buffers.push(buffer);
                 group.buffers.last()?.address
             };
+            let watch = self.device.settings().watch.then(|| Keeper::new(self.shared));
+            let watched = watch.as_ref().map_or(ptr::null_mut(), Keeper::address);
             let mut list = Vec::new();
             for number in 0..warps {
                 let spaces = Spaces {
@@ -363,12 +366,13 @@ impl<'a> Run<'a> {
                     block: [0; 3],
                     threads: self.launch.block,
                     range_count: self.code.accesses,
+                    watch: watched,
                 };
                 let mut warp = Warp::new(self.code, spaces, number);
                 self.fix(&mut warp, number);
                 list.push(warp);
             }
-            group.blocks.push(Block::new(list));
+            group.blocks.push(Block::new(list, watch));
         }
         Some(group)
     }
@@ -488,6 +492,13 @@ impl<'a> Run<'a> {
         fault.block = Some(block.id);
         fault.thread = Some(block.warps[warp].thread(failure.lane as usize));
         fault.access = failure.access;
+        if let Some(earlier) = failure.earlier
+            && let Some(place) = self.program.place(self.code, earlier.site)
+        {
+            let waiting = if earlier.write { "wrote there before" } else { "read there before" }.to_owned();
+            let (block, warp, lanes) = (block.id, earlier.warp, 1 << earlier.lane);
+            fault.standing.push(Standing { block, warp, lanes, waiting, place });
+        }
         fault.nearest = failure.generic.and_then(|address| self.device.memory().nearest(address));
         Box::new(fault)
     }

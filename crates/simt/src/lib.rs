@@ -47,6 +47,7 @@ mod rounding;
 mod space;
 mod texture;
 mod warp;
+mod watch;
 
 pub use device::{Device, Output, Settings};
 pub use fault::{Access, Fault, FaultKind, Place, Refusal, Standing};

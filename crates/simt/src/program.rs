@@ -165,7 +165,7 @@ impl Program {
 
     pub(crate) fn decoded(&self, kernel: KernelId, device: &Device) -> &Decoded {
         let Kernel { function, code, .. } = &self.kernels[kernel.0];
-        code.get_or_init(|| decode(self.linked(), *function, device.isa()).map(Arc::new))
+        code.get_or_init(|| decode(self.linked(), *function, device).map(Arc::new))
     }
 
     fn linked(&self) -> &Linked<'_> {

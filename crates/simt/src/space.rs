@@ -8,14 +8,16 @@
 )]
 
 use std::arch::x86_64::__m128i;
+use std::marker::PhantomData;
 use std::ptr;
 
 use crate::code::Op;
 use crate::device::Device;
 use crate::fault::{Access, FaultKind};
-use crate::lanes::{Lane, expand, lanes_in};
+use crate::lanes::{Lane, Work, expand, lanes_in};
 use crate::memory::Memory;
 use crate::warp::{Failure, Stop, Warp};
+use crate::watch::{self, Kind, Watch};
 
 mod pairs;
 
@@ -55,6 +57,8 @@ pub(crate) struct Spaces {
     pub(crate) block: [u32; 3],
     pub(crate) threads: [u32; 3],
     pub(crate) range_count: u32,
+    /// What is known of the block's shared memory, where that is watched; else null.
+    pub(crate) watch: *mut Watch,
 }
 
 /// Bits of a shared address below the block's number in its cluster. The number is kept plus one: an address without
@@ -84,6 +88,12 @@ impl Spaces {
 
     pub(crate) fn local_of(&self, lane: usize) -> u64 {
         self.local + self.local_stride * lane as u64
+    }
+
+    /// What is known of the block's shared memory, if it is watched.
+    pub(crate) fn watch<'a>(&self) -> Option<&'a mut Watch> {
+        // SAFETY: the block keeps it for as long as its warps, and one thread alone runs them.
+        unsafe { self.watch.as_mut() }
     }
 
     pub(crate) fn device(&self) -> &Device {
@@ -183,7 +193,11 @@ pub(crate) fn span(warp: &mut Warp, op: &Op, lane: usize, address: u64, size: u3
         return true;
     }
     match find(warp, lane, address, size, write) {
-        Ok(_) => true,
+        Ok(Found::Window) => {
+            let kind = if write { Kind::WRITE } else { Kind::READ };
+            watch::note(warp, op, 1 << lane, &[address; 32], size, kind)
+        }
+        Ok(Found::Memory { .. }) => true,
         Err(kind) => refuse(warp, op, kind, lane, address, size, write),
     }
 }
@@ -250,7 +264,7 @@ pub(crate) fn refuse(
     };
     let access = Some(Access { address: shown, size, space, write });
     let generic = (space == "global").then_some(address);
-    let failure = Failure { kind, lane: lane as u32, site: op.site, access, generic };
+    let failure = Failure { kind, lane: lane as u32, site: op.site, access, generic, earlier: None };
     let pc = warp.index(op);
     warp.stop_at(pc, Stop::Fault(Box::new(failure)));
     false
@@ -259,7 +273,14 @@ pub(crate) fn refuse(
 #[cold]
 #[inline(never)]
 fn refuse_window(warp: &mut Warp, op: &Op, kind: FaultKind, lane: usize, access: Access) -> bool {
-    let failure = Failure { kind, lane: lane as u32, site: op.site, access: Some(access), generic: None };
+    let failure = Failure {
+        kind,
+        lane: lane as u32,
+        site: op.site,
+        access: Some(access),
+        generic: None,
+        earlier: None,
+    };
     let pc = warp.index(op);
     warp.stop_at(pc, Stop::Fault(Box::new(failure)));
     false
@@ -385,6 +406,25 @@ fn check_local(warp: &mut Warp, op: &Op, offsets: &[u32; 32], size: u32, write: 
         }
     }
     unreachable!("some lane was outside, or `within` would have held")
+}
+
+/// Takes note of an access before it is made, or behind it: the address as the access has it, `b` its bytes, `c` its kind.
+pub(crate) struct Note<S>(PhantomData<S>);
+
+impl Work for Note<Shared> {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let offsets = warp.get::<u32>(op.a);
+        let base = warp.spaces.shared;
+        let addresses = offsets.map(|offset| base + u64::from(offset.wrapping_add(op.imm as u32)));
+        watch::note(warp, op, warp.mask, &addresses, op.b, Kind(op.c))
+    }
+}
+
+impl Work for Note<Flat> {
+    fn work(warp: &mut Warp, op: &Op) -> bool {
+        let addresses = warp.get::<u64>(op.a).map(|address| address.wrapping_add(op.imm));
+        watch::note(warp, op, warp.mask, &addresses, op.b, Kind(op.c))
+    }
 }
 
 /// Reads a value at each address.

@@ -76,6 +76,17 @@ pub(crate) struct Failure {
     pub(crate) access: Option<Access>,
     /// The generic address, for finding what is near.
     pub(crate) generic: Option<u64>,
+    /// Of a race: the access before.
+    pub(crate) earlier: Option<Earlier>,
+}
+
+/// The access that another races with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Earlier {
+    pub(crate) site: u32,
+    pub(crate) warp: u32,
+    pub(crate) lane: u32,
+    pub(crate) write: bool,
 }
 
 /// A call that has not returned.
@@ -394,7 +405,7 @@ impl Warp {
     #[cold]
     #[inline(never)]
     pub(crate) fn fail(&mut self, op: &Op, kind: FaultKind, lane: u32) -> *const Op {
-        let failure = Failure { kind, lane, site: op.site, access: None, generic: None };
+        let failure = Failure { kind, lane, site: op.site, access: None, generic: None, earlier: None };
         self.stop_at(self.index(op), Stop::Fault(Box::new(failure)))
     }
 
@@ -568,6 +579,11 @@ impl Warp {
             }
             (self.write, self.lanes) = (write, lanes);
         }
+    }
+
+    /// Whether some of its lanes wait at a barrier of the block.
+    pub(crate) fn waits_at(&self, id: u32) -> bool {
+        self.others.iter().any(|split| matches!(split.wait, Wait::Barrier(call) if call.id == id))
     }
 
     /// Opens the cluster's barrier for the splits that wait there.

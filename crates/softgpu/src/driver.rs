@@ -105,6 +105,7 @@ fn start() -> Result<Driver> {
     let machine = simt::Settings {
         workers: settings.workers.unwrap_or(defaults.workers),
         checks: settings.checks,
+        watch: settings.watch,
         fuel: settings.fuel,
         capability,
         multiprocessors: settings.multiprocessors,

@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) workers: Option<usize>,
     /// `CUFERRY_SOFT_CHECKS`: whether each access of a kernel is checked.
     pub(crate) checks: bool,
+    /// Shared memory is watched for races and reads of what nobody wrote.
+    pub(crate) watch: bool,
     /// `CUFERRY_SOFT_FUEL`: warp instructions that a launch may take.
     pub(crate) fuel: Option<u64>,
     /// `CUFERRY_SOFT_MEMORY`: the device's memory, in bytes.
@@ -52,6 +54,7 @@ impl Settings {
             capability: None,
             workers: None,
             checks: true,
+            watch: false,
             fuel: None,
             memory: 16 << 30,
             multiprocessors: 16,
@@ -68,6 +71,10 @@ impl Settings {
                 "COMPUTE_CAPABILITY" => into(&mut settings.capability, capability(&value).map(Some)),
                 "WORKERS" => {
                     into(&mut settings.workers, number(&value, 1024).map(|workers| Some(workers as usize)))
+                }
+                "CHECKS" if value == "shared" => {
+                    settings.watch = true;
+                    into(&mut settings.checks, Some(true))
                 }
                 "CHECKS" => into(&mut settings.checks, switch(&value)),
                 "DETERMINISTIC" => into(&mut deterministic, switch(&value)),
@@ -110,7 +117,8 @@ fn wanted(key: &str) -> &'static str {
             "one of 7.5, 8.0, 8.6, 8.7, 8.8, 8.9, 9.0, 10.0, 10.3, 11.0, 12.0, 12.1 is wanted"
         }
         "WORKERS" | "MULTIPROCESSORS" => "a number from 1 to 1024 is wanted",
-        "CHECKS" | "DETERMINISTIC" | "LEAKS" => "`on` or `off` is wanted",
+        "CHECKS" => "`on`, `off` or `shared` is wanted",
+        "DETERMINISTIC" | "LEAKS" => "`on` or `off` is wanted",
         "FUEL" => "a number of warp instructions is wanted",
         "MEMORY" => "a size from `1M` on is wanted, such as `512M` or `16G`",
         _ => "there is no such setting of the software device",

@@ -17,6 +17,7 @@ use crate::decode::{Decoder, Form, Refused, fields};
 use crate::lanes::{Lane, Work, lanes_in, plain};
 use crate::space::{Flat, Reach, Shared};
 use crate::warp::Warp;
+use crate::watch::Kind;
 
 /// A cell of memory that is changed as a whole.
 trait Cell: Lane + PartialEq {
@@ -333,11 +334,19 @@ pub(super) fn decode<'p>(
     let c = if cas { decoder.source(&operands[2], ty)? } else { b };
     let aux = decoder.access();
     let op = Op { run, a: base.place, imm: base.offset, b, c, aux, dst: NOWHERE, ..fields() };
+    let (shared, bytes) = (space.is_some_and(|space| space != Space::Global), ty.bits().unwrap_or(0) / 8);
+    let access = Kind::READ.with(Kind::WRITE).with(Kind::ATOMIC).with(Kind::RELEASE);
+    decoder.note(&op, shared, bytes, access);
     if red || matches!(form.operands[0], Operand::Sink) {
         decoder.push(op);
+        decoder.note(&op, shared, bytes, Kind::ACQUIRE);
         return Ok(());
     }
     let dst = decoder.destination(&form.operands[0], ty)?;
     decoder.push(Op { dst: dst.place, ..op });
+    // The address may have been where the old value went.
+    if dst.place != op.a {
+        decoder.note(&op, shared, bytes, Kind::ACQUIRE);
+    }
     decoder.settle(dst, ty)
 }

@@ -13,6 +13,7 @@ use crate::fault::FaultKind;
 use crate::lanes::{Lane, Work, lanes_in, pick, plain};
 use crate::space::{Flat, Reach, Shared, read_bytes, refuse, span, write_bytes};
 use crate::warp::Warp;
+use crate::watch::Kind;
 
 /// Marks an operand that is not there.
 const NOWHERE: u32 = u32::MAX;
@@ -167,7 +168,9 @@ where
     }
     let run = pick::<Store<Shared, T, T>>(decoder.isa);
     let (a, imm, aux) = (target.place, target.offset, decoder.access());
-    decoder.push(Op { run, dst: value, a, imm, aux, ..fields() });
+    let store = Op { run, dst: value, a, imm, aux, ..fields() };
+    decoder.note(&store, true, width.bytes(), Kind::WRITE);
+    decoder.push(store);
     Ok(())
 }
 

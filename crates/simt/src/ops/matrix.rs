@@ -16,6 +16,7 @@ use crate::decode::{Decoder, Form, Refused, fields};
 use crate::lanes::{Work, plain};
 use crate::space::{Flat, Reach, Shared, load, store};
 use crate::warp::Warp;
+use crate::watch::{Kind, note};
 
 /// What elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -477,8 +478,10 @@ fn row_addresses<S: Reach>(warp: &mut Warp, op: &Op, matrices: u32, write: bool)
     let mask = warp.mask;
     warp.mask = u32::MAX >> (32 - 8 * matrices);
     let addresses = S::reach(warp, op, 16, write);
+    let rows = warp.mask;
     warp.mask = mask;
-    addresses
+    let kind = if write { Kind::WRITE } else { Kind::READ };
+    addresses.filter(|addresses| note(warp, op, rows, addresses, 16, kind))
 }
 
 /// `ldmatrix` (9.7.15.5.15): `b` matrices, `c` the table of registers, `dst` 1 for `.trans`.

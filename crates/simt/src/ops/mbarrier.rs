@@ -12,6 +12,7 @@ use crate::fault::FaultKind;
 use crate::lanes::{Exec, Map1, One, Work, lanes_in, plain};
 use crate::space::{Flat, Reach, load_ordered, store_ordered};
 use crate::warp::{Stop, Warp};
+use crate::watch::Kind;
 
 /// Marks an operand that is not there.
 const NOWHERE: u32 = u32::MAX;
@@ -284,7 +285,11 @@ fn push<'p>(
     let Operand::Address(address) = operand else { return Err("it has no address".to_owned()) };
     let base = decoder.generic_base(address, space)?;
     let aux = decoder.access();
-    decoder.push(Op { a: base.place, imm: base.offset, aux, ..op });
+    let op = Op { a: base.place, imm: base.offset, aux, ..op };
+    // Objects are no data: only what they order counts.
+    decoder.note(&op, false, 8, Kind::WRITE.with(Kind::ATOMIC).with(Kind::RELEASE));
+    decoder.push(op);
+    decoder.note(&op, false, 8, Kind::ACQUIRE);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use crate::isa::Isa;
 use crate::lanes::{Lane, Map1, Map2, One, Two, Work, lanes_in, pick, plain};
 use crate::space::{Flat, Local, Reach, Shared, Whole, load, load_whole, store, store_whole};
 use crate::warp::Warp;
+use crate::watch::Kind;
 
 /// What lies in memory as `M` is held in a register as `R`.
 pub(super) trait Held<M: Lane>: Lane {
@@ -403,7 +404,31 @@ fn access<'p>(decoder: &mut Decoder<'p>, mut form: Form<'p>, store: bool) -> Res
         };
         let (run, width) = found.ok_or_else(|| format!("`.{ty}` is not supported here"))?;
         let imm = base.offset.wrapping_add(done * u64::from(bits / 8));
-        emit(decoder, part, ty, width, Op { run, a: base.place, imm, ..fields() }, store)?;
+        let op = Op { run, a: base.place, imm, ..fields() };
+        let watched = match space {
+            None => Some(false),
+            Some(Space::Shared | Space::SharedCta | Space::SharedCluster) => Some(true),
+            Some(Space::Global) if ordered => Some(false),
+            Some(_) => None,
+        };
+        let note = |decoder: &mut Decoder<'p>, kind: Kind| {
+            if let Some(shared) = watched {
+                decoder.note(&op, shared, bits / 8 * part.len() as u32, kind);
+            }
+        };
+        let access = if store { Kind::WRITE } else { Kind::READ };
+        note(
+            decoder,
+            match (ordered, store) {
+                (false, _) => access,
+                (true, false) => access.with(Kind::ATOMIC),
+                (true, true) => access.with(Kind::ATOMIC).with(Kind::RELEASE),
+            },
+        );
+        emit(decoder, part, ty, width, op, store)?;
+        if ordered && !store {
+            note(decoder, Kind::ACQUIRE);
+        }
         done += part.len() as u64;
     }
     Ok(())

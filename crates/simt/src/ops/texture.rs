@@ -139,7 +139,7 @@ fn stop(warp: &mut Warp, op: &Op, wrong: Wrong, write: bool) -> bool {
         Some(Wherever::Surface(byte, size)) => {
             let access = Access { address: byte.cast_unsigned(), size: size as u32, space: "surface", write };
             let (lane, site) = (lane as u32, op.site);
-            let failure = Failure { kind, lane, site, access: Some(access), generic: None };
+            let failure = Failure { kind, lane, site, access: Some(access), generic: None, earlier: None };
             let pc = warp.index(op);
             warp.stop_at(pc, Stop::Fault(Box::new(failure)));
         }
