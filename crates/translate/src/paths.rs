@@ -177,11 +177,18 @@ pub(crate) fn is_arm_root(path: &str) -> bool {
     !own
 }
 
-/// Whether a path names an ARM system in one of its parts.
+/// Whether a path names an ARM system in one of its folders: `aarch64`, `gcc-arm-9.2`, `l4t-gcc`. `arm` and `jetson` alone are
+/// people's and projects' names, too, and count beside a word of a toolchain, or where systems keep such: `/opt/jetson`.
 pub(crate) fn names_arm(path: &str) -> bool {
-    path.split(['/', '-', '_', '.', '+'])
-        .any(|part| matches!(part, "aarch64" | "arm64" | "armhf" | "arm" | "l4t" | "tegra" | "jetson"))
-        || path.contains("Linux_for_Tegra")
+    const SYSTEMS: [&str; 4] = ["aarch64", "arm64", "armhf", "l4t"];
+    const NAMES: [&str; 3] = ["arm", "tegra", "jetson"];
+    const TOOLCHAIN: [&str; 9] =
+        ["gcc", "gnu", "glibc", "gnueabi", "gnueabihf", "eabi", "linux", "toolchain", "toolchains"];
+    let installed = ["/opt/", "/usr/"].iter().any(|root| path.starts_with(root));
+    path.split('/').any(|folder| {
+        let has = |words: &[&str]| folder.split(['-', '_', '.', '+']).any(|part| words.contains(&part));
+        has(&SYSTEMS) || has(&NAMES) && (has(&TOOLCHAIN) || installed && NAMES.contains(&folder))
+    }) || path.contains("Linux_for_Tegra")
 }
 
 /// The loaders of ARM systems.
@@ -205,6 +212,24 @@ mod tests {
             Fate::Keep => "stays".to_owned(),
             Fate::Drop(why) => format!("goes {}", why.id),
             Fate::Now(now, why) | Fate::Library(now, why) => format!("{now} {}", why.id),
+        }
+    }
+
+    #[test]
+    fn a_person_s_or_a_project_s_name_is_no_system() {
+        for path in [
+            "/opt/l4t-gcc/bin/g++",
+            "/opt/gcc-arm-9.2/bin/g++",
+            "/opt/jetson/bin/g++",
+            "/usr/aarch64-linux-gnu/bin/g++",
+            "/x/arm64/g++",
+        ] {
+            assert!(names_arm(path), "{path}");
+        }
+        for path in
+            ["/home/arm/bin/g++", "/work/jetson-app/tools/g++", "/opt/jetson-app/g++", "/opt/armadillo/g++"]
+        {
+            assert!(!names_arm(path), "{path}");
         }
     }
 
