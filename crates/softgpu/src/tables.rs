@@ -122,8 +122,10 @@ pub(crate) fn find(uuid: &CUuuid) -> Result<*const c_void> {
         "263e88607cd2614392f6bbd5006dfa7e" => (&raw const CONTEXT_CHECKS).cast(),
         "d4082055bde6704b8d34ba123c66e1f2" => (&raw const INTEGRITY_CHECK).cast(),
         "21318c60971432488ca641ff7324c8f2" => (&raw const TABLE_21318C60).cast(),
-        // The runtime's log of errors: it does without.
-        "f8cff95121468b4eb9e2fb469e7c0dd9" => return Err(Error::INVALID_VALUE),
+        // The runtime's log of errors, and what NVRTC asks for: both do without.
+        "f8cff95121468b4eb9e2fb469e7c0dd9" | "da9151d33ae6cc41a5c04f26d533e328" => {
+            return Err(Error::INVALID_VALUE);
+        }
         _ => {
             closed::explain();
             report::line(&format!(
