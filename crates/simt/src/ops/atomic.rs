@@ -172,6 +172,24 @@ cas! {
     Cas64: u64;
 }
 
+/// Changes each lane's cell, lowest first, and keeps what was there where somebody wants it.
+#[inline(always)]
+fn in_turn<T: Cell>(
+    warp: &mut Warp,
+    op: &Op,
+    addresses: &[u64; 32],
+    change: impl Fn(usize, u64) -> T,
+) -> bool {
+    let mut r = [T::default(); 32];
+    for lane in lanes_in(warp.mask) {
+        r[lane] = change(lane, addresses[lane]);
+    }
+    if op.dst != NOWHERE {
+        warp.put(op.dst, r);
+    }
+    true
+}
+
 /// `a` the address, `b` and `c` the operands, `dst` where the old value goes, or nowhere.
 struct Atomic<S, T, C>(PhantomData<(S, T, C)>);
 impl<S: Reach, T: Cell, C: Change<T>> Work for Atomic<S, T, C> {
@@ -181,25 +199,16 @@ impl<S: Reach, T: Cell, C: Change<T>> Work for Atomic<S, T, C> {
             warp.budget -= SPIN;
         }
         let (b, c) = (warp.get::<T>(op.b), warp.get::<T>(op.c));
-        let mut r = [T::default(); 32];
-        for lane in lanes_in(warp.mask) {
-            if S::OWN {
-                // SAFETY: `reach` has checked the address, or checks are off.
-                r[lane] = unsafe { replace(addresses[lane], |old| C::change(old, b[lane], c[lane])) };
-                continue;
-            }
-            // SAFETY: as above.
-            r[lane] = unsafe {
-                match C::direct(addresses[lane], b[lane]) {
-                    Some(old) => old,
-                    None => T::update(addresses[lane], |old| C::change(old, b[lane], c[lane])),
+        in_turn(warp, op, &addresses, |lane, address| {
+            let change = |old| C::change(old, b[lane], c[lane]);
+            // SAFETY: `reach` has checked the address, or checks are off.
+            unsafe {
+                if S::OWN {
+                    return replace(address, change);
                 }
-            };
-        }
-        if op.dst != NOWHERE {
-            warp.put(op.dst, r);
-        }
-        true
+                C::direct(address, b[lane]).unwrap_or_else(|| T::update(address, change))
+            }
+        })
     }
 }
 
@@ -208,19 +217,14 @@ struct AtomicAdd<T, G, L>(PhantomData<(T, G, L)>);
 impl<T: Cell, G: Change<T>, L: Change<T>> Work for AtomicAdd<T, G, L> {
     fn work(warp: &mut Warp, op: &Op) -> bool {
         let Some(addresses) = Flat::reach(warp, op, size_of::<T>() as u32, true) else { return false };
-        let b = warp.get::<T>(op.b);
-        let mut r = [T::default(); 32];
-        for lane in lanes_in(warp.mask) {
-            let own = warp.spaces.in_shared(addresses[lane]);
+        let (b, spaces) = (warp.get::<T>(op.b), warp.spaces);
+        in_turn(warp, op, &addresses, |lane, address| {
+            let own = spaces.in_shared(address);
             let change =
                 |old| if own { L::change(old, b[lane], b[lane]) } else { G::change(old, b[lane], b[lane]) };
             // SAFETY: `reach` has checked the address, or checks are off.
-            r[lane] = unsafe { T::update(addresses[lane], change) };
-        }
-        if op.dst != NOWHERE {
-            warp.put(op.dst, r);
-        }
-        true
+            unsafe { T::update(address, change) }
+        })
     }
 }
 
