@@ -30,6 +30,9 @@ pub(crate) struct Op {
     pub(crate) site: u32,
 }
 
+/// The place of an operand that is not there.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
 /// Where an operation comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site {

@@ -12,7 +12,7 @@ use cuferry_ptx::{Mnemonic, Operand, Space, Type, Word};
 use super::float::{canonical32, flush32, second_nan};
 use super::half::{bf16_from, bf16_to, f16_from, f16_to};
 use crate::block::SPIN;
-use crate::code::{Handler, Op, Width};
+use crate::code::{Handler, NOWHERE, Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
 use crate::lanes::{Lane, Work, lanes_in, plain};
 use crate::space::{Flat, Reach, Shared};
@@ -227,9 +227,6 @@ impl<T: Cell, G: Change<T>, L: Change<T>> Work for AtomicAdd<T, G, L> {
         })
     }
 }
-
-/// `red` has no destination.
-const NOWHERE: u32 = u32::MAX;
 
 /// The memory that an atomic meets, as far as its instruction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Functions that every device has: `vprintf`, `__assertfail`, `malloc`, `free`.
 
-use crate::code::{Op, Width, Words};
+use crate::code::{NOWHERE, Op, Width, Words};
 use crate::decode::{Decoder, Refused, op};
 use crate::fault::FaultKind;
 use crate::format::{Argument, format};
@@ -156,9 +156,6 @@ impl Work for Free {
         true
     }
 }
-
-/// Marks a result that nobody asked for.
-const NOWHERE: u32 = u32::MAX;
 
 pub(super) fn decode(
     decoder: &mut Decoder<'_>,

@@ -7,7 +7,7 @@ use cuferry_ptx::{Operand, Space, Type, Word};
 use super::mbarrier;
 use super::memory::{Held, Load, Store};
 use super::moves::Select32;
-use crate::code::{Op, Width};
+use crate::code::{NOWHERE, Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
 use crate::fault::FaultKind;
 use crate::lanes::{Lane, Work, lanes_in, pick, plain};
@@ -15,8 +15,6 @@ use crate::space::{Flat, Reach, Shared, read_bytes, refuse, span, write_bytes};
 use crate::warp::Warp;
 use crate::watch::Kind;
 
-/// Marks an operand that is not there.
-const NOWHERE: u32 = u32::MAX;
 /// Bulk copies go by so many bytes (9.7.9.25.5.2).
 const UNIT: u32 = 16;
 

@@ -493,6 +493,11 @@ impl<'p> Decoder<'p> {
     }
 }
 
+/// `add.u64`.
+pub(super) fn addition_64(isa: Isa) -> Handler {
+    pick::<Two<Add64>>(isa)
+}
+
 pub(super) fn decode<'p>(
     decoder: &mut Decoder<'p>,
     mnemonic: Mnemonic,

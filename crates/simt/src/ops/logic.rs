@@ -3,8 +3,7 @@
 use cuferry_ptx::{Mnemonic, Operand, Type, Word};
 
 use super::moves::{map1, map2, map3};
-use super::warp::NOWHERE;
-use crate::code::{Op, Width};
+use crate::code::{NOWHERE, Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
 use crate::lanes::{One, Three, Two, Work, mask_where, pick};
 use crate::warp::Warp;

@@ -12,7 +12,7 @@ use cuferry_ptx::{Mnemonic, Operand, Shape, Space, Type, Word};
 use super::half::f16_from;
 use super::warp::Together;
 use crate::code::{Op, Width};
-use crate::decode::{Decoder, Form, Refused, fields};
+use crate::decode::{Decoder, Destination, Form, Refused, fields};
 use crate::lanes::{Work, plain};
 use crate::space::{Flat, Reach, Shared, load, store};
 use crate::warp::Warp;
@@ -278,7 +278,7 @@ pub(super) fn register(element: Element) -> usize {
 }
 
 /// Registers that a lane has of a matrix of so many elements.
-pub(super) fn registers(elements: usize, element: Element) -> usize {
+fn registers(elements: usize, element: Element) -> usize {
     elements * element.bits() / (32 * register(element))
 }
 
@@ -528,7 +528,7 @@ impl Work for Transpose {
 }
 
 /// The parts of a vector operand, or the one operand.
-pub(super) fn parts<'p>(operand: &'p Operand<'p>) -> &'p [Operand<'p>] {
+fn parts<'p>(operand: &'p Operand<'p>) -> &'p [Operand<'p>] {
     match operand {
         Operand::Vector(parts) => parts,
         one => std::slice::from_ref(one),
@@ -536,10 +536,57 @@ pub(super) fn parts<'p>(operand: &'p Operand<'p>) -> &'p [Operand<'p>] {
 }
 
 /// The type of the registers that hold elements.
-pub(super) fn held_in(element: Element) -> Type {
+fn held_in(element: Element) -> Type {
     match element {
         Element::F64 => Type::F64,
         _ => Type::B32,
+    }
+}
+
+/// The registers of an instruction, those that it writes first.
+#[derive(Default)]
+pub(super) struct Registers {
+    places: Vec<u32>,
+    settled: Vec<(Destination, Type)>,
+}
+
+impl Registers {
+    /// Takes an operand of so many registers.
+    pub(super) fn add<'p>(
+        &mut self,
+        decoder: &mut Decoder<'p>,
+        operand: &'p Operand<'p>,
+        count: usize,
+        element: Element,
+        written: bool,
+    ) -> Result<(), Refused> {
+        let have = parts(operand).len();
+        if have != count {
+            return Err(format!("an operand has {have} registers instead of {count}"));
+        }
+        let ty = held_in(element);
+        for part in parts(operand) {
+            if written {
+                let dst = decoder.destination(part, ty)?;
+                self.places.push(dst.place);
+                self.settled.push((dst, ty));
+            } else {
+                self.places.push(decoder.source(part, ty)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes the operation, for all lanes of the warp together; it gets the number of the table of registers.
+    pub(super) fn push(self, decoder: &mut Decoder<'_>, op: impl FnOnce(u32) -> Op) -> Result<(), Refused> {
+        let d = decoder.constant(Width::W32, u64::from(u32::MAX));
+        let table = decoder.tables.len() as u32;
+        decoder.tables.push(self.places);
+        decoder.push(Op { d, ..op(table) });
+        for (dst, ty) in self.settled {
+            decoder.settle(dst, ty)?;
+        }
+        Ok(())
     }
 }
 
@@ -551,9 +598,8 @@ pub(super) fn decode<'p>(
     form.has(Word::Sync);
     form.has(Word::Aligned);
     let shape = form.shape().ok_or("it has no shape")?;
-    let d = decoder.constant(Width::W32, u64::from(u32::MAX));
     match mnemonic {
-        Mnemonic::Mma => multiply(decoder, form, shape, d),
+        Mnemonic::Mma => multiply(decoder, form, shape),
         Mnemonic::Movmatrix => {
             form.has(Word::Trans);
             let ty = form.ty()?;
@@ -562,11 +608,12 @@ pub(super) fn decode<'p>(
                 return Err(format!("`.{shape}.{ty}` is not supported"));
             }
             let a = decoder.source(&form.operands[1], Type::B32)?;
+            let d = decoder.constant(Width::W32, u64::from(u32::MAX));
             let dst = decoder.destination(&form.operands[0], Type::B32)?;
             decoder.push(Op { run: plain::<Together<Transpose>>(), dst: dst.place, a, d, ..fields() });
             decoder.settle(dst, Type::B32)
         }
-        _ => move_rows(decoder, mnemonic, form, shape, d),
+        _ => move_rows(decoder, mnemonic, form, shape),
     }
 }
 
@@ -575,7 +622,6 @@ fn move_rows<'p>(
     mnemonic: Mnemonic,
     mut form: Form<'p>,
     shape: Shape,
-    d: u32,
 ) -> Result<(), Refused> {
     let matrices = form.count().ok_or("it has no count")?;
     let turned = form.has(Word::Trans);
@@ -589,20 +635,8 @@ fn move_rows<'p>(
     let (values, address) =
         if loads { (&form.operands[0], &form.operands[1]) } else { (&form.operands[1], &form.operands[0]) };
     let Operand::Address(address) = address else { return Err("it has no address".to_owned()) };
-    if parts(values).len() != usize::from(matrices) {
-        return Err(format!("it needs {matrices} registers"));
-    }
-    let mut places = Vec::new();
-    let mut settled = Vec::new();
-    for part in parts(values) {
-        if loads {
-            let dst = decoder.destination(part, Type::B32)?;
-            places.push(dst.place);
-            settled.push(dst);
-        } else {
-            places.push(decoder.source(part, Type::B32)?);
-        }
-    }
+    let mut registers = Registers::default();
+    registers.add(decoder, values, matrices.into(), Element::F16, loads)?;
     let (run, base) = match (space, loads) {
         (None, true) => (plain::<Together<LoadMatrix<Flat>>>(), decoder.flat_base(address)?),
         (None, false) => (plain::<Together<StoreMatrix<Flat>>>(), decoder.flat_base(address)?),
@@ -614,23 +648,12 @@ fn move_rows<'p>(
         }
         (Some(space), _) => return Err(format!("`.{space}` is not supported here")),
     };
-    let table = decoder.tables.len() as u32;
-    decoder.tables.push(places);
     let aux = decoder.access();
-    let (a, imm) = (base.place, base.offset);
-    decoder.push(Op { run, a, imm, aux, b: matrices.into(), c: table, d, dst: turned.into(), ..fields() });
-    for dst in settled {
-        decoder.settle(dst, Type::B32)?;
-    }
-    Ok(())
+    let (a, imm, b, dst) = (base.place, base.offset, matrices.into(), turned.into());
+    registers.push(decoder, |c| Op { run, imm, dst, a, b, c, aux, ..fields() })
 }
 
-fn multiply<'p>(
-    decoder: &mut Decoder<'p>,
-    mut form: Form<'p>,
-    shape: Shape,
-    members: u32,
-) -> Result<(), Refused> {
+fn multiply<'p>(decoder: &mut Decoder<'p>, mut form: Form<'p>, shape: Shape) -> Result<(), Refused> {
     let layouts = (
         form.one_of_next(&[Word::Row, Word::Col]).ok_or("it has no layout")?,
         form.one_of_next(&[Word::Row, Word::Col]).ok_or("it has one layout")?,
@@ -662,33 +685,11 @@ fn multiply<'p>(
     } else {
         [(rows * 8, d), (rows * depth, a), (depth * 8, b), (rows * 8, c)]
     };
-    let mut places = Vec::new();
-    let mut settled = Vec::new();
+    let mut taken = Registers::default();
     for (index, (operand, (count, element))) in form.operands.iter().zip(sizes).enumerate() {
-        let registers = registers(count, element);
-        if parts(operand).len() != registers {
-            return Err(format!(
-                "operand {index} has {} registers instead of {registers}",
-                parts(operand).len()
-            ));
-        }
-        for part in parts(operand) {
-            if index == 0 {
-                let dst = decoder.destination(part, held_in(element))?;
-                places.push(dst.place);
-                settled.push((dst, held_in(element)));
-            } else {
-                places.push(decoder.source(part, held_in(element))?);
-            }
-        }
+        taken.add(decoder, operand, registers(count, element), element, index == 0)?;
     }
-    let aux = decoder.tables.len() as u32;
-    decoder.tables.push(places);
     let run = if quads { plain::<Together<Quads>>() } else { plain::<Together<Multiply>>() };
     let b = u32::from(layouts.0 == Word::Col) | u32::from(layouts.1 == Word::Col) << 1;
-    decoder.push(Op { run, b, imm: how.pack(), aux, d: members, ..fields() });
-    for (dst, ty) in settled {
-        decoder.settle(dst, ty)?;
-    }
-    Ok(())
+    taken.push(decoder, |aux| Op { run, b, imm: how.pack(), aux, ..fields() })
 }

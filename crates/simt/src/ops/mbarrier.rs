@@ -6,7 +6,7 @@
 use cuferry_ptx::{Operand, Space, Type, Word};
 
 use crate::block::SPIN;
-use crate::code::{Op, Width};
+use crate::code::{NOWHERE, Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
 use crate::fault::FaultKind;
 use crate::lanes::{Exec, Map1, One, Work, lanes_in, plain};
@@ -14,8 +14,6 @@ use crate::space::{Flat, Reach, load_ordered, store_ordered};
 use crate::warp::{Stop, Warp};
 use crate::watch::Kind;
 
-/// Marks an operand that is not there.
-const NOWHERE: u32 = u32::MAX;
 /// Arrivals that an object can expect, at most (9.7.13.16.2).
 const MOST: u32 = (1 << 20) - 1;
 

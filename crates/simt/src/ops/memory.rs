@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use cuferry_ptx::{Address, Cache, Immediate, Mnemonic, Operand, Semantics, Space, Type, Word};
 
+use super::integer::addition_64;
 use super::moves::{FromShared, resize};
 use crate::block::SPIN;
-use crate::code::{Fixed, Handler, Op, Width, Words};
+use crate::code::{Fixed, Handler, NOWHERE, Op, Width, Words};
 use crate::decode::{Decoder, Form, Refused, Symbol, fields};
 use crate::isa::Isa;
 use crate::lanes::{Lane, Map1, Map2, One, Two, Work, lanes_in, pick, plain};
@@ -47,9 +48,6 @@ struct StoreVector<S, M, R>(PhantomData<(S, M, R)>);
 /// The same for `volatile`, `relaxed` and their like: each lane's access is one access.
 struct LoadOrdered<S, M, R>(PhantomData<(S, M, R)>);
 struct StoreOrdered<S, M, R>(PhantomData<(S, M, R)>);
-
-/// Marks an element that is not there.
-const NOWHERE: u32 = u32::MAX;
 
 #[inline(always)]
 fn places(op: &Op) -> [u32; 4] {
@@ -275,7 +273,7 @@ impl<'p> Decoder<'p> {
         }
         let sum = self.temporary(Width::W64);
         let b = self.constant(Width::W64, offset);
-        self.push_bare(Op { run: pick::<Two<Sum>>(self.isa), dst: sum, a: place, b, ..fields() });
+        self.push_bare(Op { run: addition_64(self.isa), dst: sum, a: place, b, ..fields() });
         Ok(sum)
     }
 
@@ -298,17 +296,6 @@ impl<'p> Decoder<'p> {
         let run = resize(self.isa, from, to, false).ok_or("this width is not supported")?;
         self.push_bare(Op { run, dst: resized, a: place, ..fields() });
         Ok(resized)
-    }
-}
-
-struct Sum;
-impl Map2 for Sum {
-    type A = u64;
-    type B = u64;
-    type R = u64;
-    #[inline(always)]
-    fn map(a: u64, b: u64) -> u64 {
-        a.wrapping_add(b)
     }
 }
 

@@ -6,7 +6,7 @@ use std::ptr;
 
 use cuferry_ptx::{Mnemonic, Operand, Type, Word};
 
-use crate::code::{Op, Width};
+use crate::code::{NOWHERE, Op, Width};
 use crate::decode::{Decoder, Form, Refused, fields};
 use crate::lanes::{Exec, Lane, Work, lanes_in, mask_where, pick};
 use crate::warp::{Split, Stop, Wait, Warp};
@@ -98,8 +98,6 @@ const UP: u64 = 0;
 const DOWN: u64 = 1;
 const BFLY: u64 = 2;
 const IDX: u64 = 3;
-pub(super) const NOWHERE: u32 = u32::MAX;
-
 /// `vote`: `a` the predicate, `imm` the kind. Lanes of one group get one answer.
 struct Vote;
 impl Work for Vote {

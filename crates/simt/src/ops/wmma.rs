@@ -2,18 +2,15 @@
 //!
 //! Which lane holds which element, the manual leaves open. Here they lie as on an H200: a program that looks finds the same.
 
-use cuferry_ptx::{Operand, Shape, Word};
+use cuferry_ptx::{Shape, Word};
 
-use super::matrix::{Element, How, dot, elements, held_in, parts, register};
+use super::matrix::{Element, How, Registers, dot, elements, register};
 use super::warp::Together;
-use crate::code::{Op, Width};
+use crate::code::{NOWHERE, Op};
 use crate::decode::{Decoder, Form, Refused, fields};
 use crate::lanes::{Work, plain};
 use crate::space::{read_bytes, span, write_bytes};
 use crate::warp::Warp;
-
-/// Marks an operand that is not there.
-const NOWHERE: u32 = u32::MAX;
 
 /// Which matrix of `d = a * b + c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,9 +341,10 @@ fn transfer<'p>(
     };
     let a = decoder.generic_address(address, space)?;
     let mut registers = Registers::default();
-    registers.add(decoder, values, fragment, action == Word::Load)?;
+    registers.add(decoder, values, fragment.registers(), element, action == Word::Load)?;
     let run = if action == Word::Load { plain::<Together<Load>>() } else { plain::<Together<Store>>() };
-    registers.push(decoder, Op { run, a, b, imm: fragment.pack(layout == Word::Col), ..fields() })
+    let imm = fragment.pack(layout == Word::Col);
+    registers.push(decoder, |aux| Op { run, imm, a, b, aux, ..fields() })
 }
 
 fn multiply<'p>(decoder: &mut Decoder<'p>, mut form: Form<'p>, shape: Shape) -> Result<(), Refused> {
@@ -380,52 +378,8 @@ fn multiply<'p>(decoder: &mut Decoder<'p>, mut form: Form<'p>, shape: Shape) -> 
     let how = How { rows, columns, depth, a, b, c, d, saturate, and };
     let mut registers = Registers::default();
     for (index, (operand, fragment)) in form.operands.iter().zip(fragments(how)).enumerate() {
-        registers.add(decoder, operand, fragment, index == 0)?;
+        registers.add(decoder, operand, fragment.registers(), fragment.element, index == 0)?;
     }
-    registers.push(decoder, Op { run: plain::<Together<Multiply>>(), imm: how.pack(), ..fields() })
-}
-
-/// The registers of an instruction.
-#[derive(Default)]
-struct Registers {
-    places: Vec<u32>,
-    settled: Vec<(crate::decode::Destination, cuferry_ptx::Type)>,
-}
-
-impl Registers {
-    fn add<'p>(
-        &mut self,
-        decoder: &mut Decoder<'p>,
-        operand: &'p Operand<'p>,
-        fragment: Fragment,
-        written: bool,
-    ) -> Result<(), Refused> {
-        let (have, want) = (parts(operand).len(), fragment.registers());
-        if have != want {
-            return Err(format!("a matrix has {have} registers instead of {want}"));
-        }
-        let ty = held_in(fragment.element);
-        for part in parts(operand) {
-            if written {
-                let dst = decoder.destination(part, ty)?;
-                self.places.push(dst.place);
-                self.settled.push((dst, ty));
-            } else {
-                self.places.push(decoder.source(part, ty)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// Pushes the operation, for all lanes of the warp together.
-    fn push(self, decoder: &mut Decoder<'_>, op: Op) -> Result<(), Refused> {
-        let d = decoder.constant(Width::W32, u64::from(u32::MAX));
-        let aux = decoder.tables.len() as u32;
-        decoder.tables.push(self.places);
-        decoder.push(Op { d, aux, ..op });
-        for (dst, ty) in self.settled {
-            decoder.settle(dst, ty)?;
-        }
-        Ok(())
-    }
+    let run = plain::<Together<Multiply>>();
+    registers.push(decoder, |aux| Op { run, imm: how.pack(), aux, ..fields() })
 }
