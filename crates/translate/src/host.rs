@@ -261,7 +261,7 @@ impl Work<'_> {
     /// Whether a path or name of a host compiler is one for ARM.
     pub(crate) fn is_arm_compiler(&self, path: &str) -> bool {
         let path = path.trim_matches(['"', '\'']);
-        // The shims of a session lie in a folder with the project's name, which may be `jetson-app`.
+        // The shims of a session lie in a folder with the project's name, which may be `l4t-demo`.
         let session = self.policy.cuda_root.as_ref().and_then(|root| root.parent());
         let is_own = session.is_some_and(|session| Utf8Path::new(path).starts_with(session));
         let is_arm = Tool::of(path).is_some_and(|tool| tool.arm);

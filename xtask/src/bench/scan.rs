@@ -3,16 +3,18 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{RUNS, median};
+use super::{RUNS, median, timed_ending};
 use crate::process::{answers, cargo, output, release_binary};
 
 /// Files of the tree; an argument says another number.
 const FILES: usize = 100_000;
+
+/// Findings, and matches, make an exit code of their own.
+const FOUND_OR_NOT: [i32; 2] = [0, 1];
 
 /// Files a folder.
 const FOLDER: usize = 100;
@@ -83,9 +85,8 @@ fn measure(folder: &Path, files: usize) -> Result<()> {
     };
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        // Findings, and matches, make an exit code of their own: 1 and 0.
-        peer.push(timed(&mut ripgrep())?);
-        ours.push(timed(&mut scan())?);
+        peer.push(timed_ending(&mut ripgrep(), &FOUND_OR_NOT)?);
+        ours.push(timed_ending(&mut scan(), &FOUND_OR_NOT)?);
     }
     println!("{files} files, {lines} lines; median of {RUNS} alternating runs, wall clock");
     println!("| | cuferry scan | rg | ratio |\n|---|---|---|---|");
@@ -96,14 +97,6 @@ fn measure(folder: &Path, files: usize) -> Result<()> {
         println!("| {name} | {:.3} s | {:.3} s | {:.1} |", ours * factor, peer * factor, ours / peer);
     }
     Ok(())
-}
-
-fn timed(command: &mut Command) -> Result<Duration> {
-    let what = format!("{command:?}");
-    let start = Instant::now();
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().context(what.clone())?;
-    let time = start.elapsed();
-    if matches!(status.code(), Some(0 | 1)) { Ok(time) } else { bail!("{what} failed: {status}") }
 }
 
 /// Numbers that look random and are the same in every run: a linear congruential generator, with Knuth's multiplier.
