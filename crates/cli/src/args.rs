@@ -292,16 +292,18 @@ pub(crate) enum ToolchainCommand {
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,
     },
-    /// Fetch, verify and unpack a toolkit, a host compiler or headers
+    /// Fetch, verify and unpack a toolkit, a host compiler, headers, or what ARM programs need to run
     #[command(after_help = "Examples:\n  \
         cuferry toolchain install 13.0\n  \
         cuferry toolchain install 13.0 --host x86_64,aarch64 --with cublas,cufft\n  \
         cuferry toolchain install 11.8               with g++ 11, if no compiler here is old enough\n  \
-        cuferry toolchain install simde              ARM's NEON functions as headers for x86_64\n\n\
+        cuferry toolchain install simde              ARM's NEON functions as headers for x86_64\n  \
+        cuferry toolchain install qemu               an emulator of ARM programs, for any x86_64 system\n  \
+        cuferry toolchain install arm-root           the C and C++ libraries that ARM programs load\n\n\
 `cuferry toolchain list` shows all that can be fetched. `CUFERRY_DEBIAN_MIRROR` names another mirror for what comes as Debian \
 packages, `PIP_INDEX_URL` another index for what comes as wheels.")]
     Install {
-        /// A CUDA release, or `gcc-11`, `simde` [default: the oldest release that is fetched unasked]
+        /// A CUDA release, or `gcc-11`, `simde`, `qemu`, `arm-root` [default: the oldest release that is fetched unasked]
         #[arg(value_name = "RELEASE|NAME")]
         what: Option<Pinned>,
         /// Hosts whose libraries and headers are wanted
@@ -319,7 +321,7 @@ packages, `PIP_INDEX_URL` another index for what comes as wheels.")]
         cuferry toolchain lock 13.3 --output toolchains/cuda-13.3.toml\n  \
         cuferry toolchain lock gcc-11 --output toolchains/gcc-11.toml")]
     Lock {
-        /// A CUDA release, or `gcc-11`, `simde`
+        /// A CUDA release, or `gcc-11`, `simde`, `qemu`, `arm-root`
         #[arg(value_name = "RELEASE|NAME")]
         what: Pinned,
         /// Where the file goes; standard output otherwise

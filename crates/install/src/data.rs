@@ -25,7 +25,7 @@ const TEMPORARY: &str = ".tmp-";
 /// │   toolkit.json                                   what is in it
 /// │   bin/ nvvm/ targets/ …                          as `cuferry_toolchain::layout::Tree` says
 /// toolkits/libraries-13.0-<digest12>/                libraries alone, for a toolkit that lacks them
-/// toolkits/gcc-11-<digest12>/                        a companion: a compiler, or headers
+/// toolkits/gcc-11-<digest12>/                        a companion: a compiler, headers, qemu, …
 /// */.tmp-…                                           unfinished; removed by the next run
 /// ```
 /// Each folder appears by a rename, after all of it has reached the disk.

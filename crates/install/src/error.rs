@@ -140,7 +140,7 @@ pub enum InstallError {
     OtherKind {
         /// The companion.
         name: String,
-        /// `a compiler`, `headers`.
+        /// `a compiler`, `headers`, `an emulator`, `a root`.
         wanted: &'static str,
     },
     /// The mirror has no such package in the release's suite.

@@ -1,5 +1,5 @@
 //! Fetches, verifies and unpacks CUDA toolkits: from the wheels or Debian packages that a release file pins to a tree that
-//! nvcc works in; and their companions: a host compiler, headers.
+//! nvcc works in; and their companions: a host compiler, headers, an emulator.
 //!
 //! Prints nothing and reads no environment: [`Options`] come in, [`Progress`] goes out. What a toolkit is made of is
 //! decided by `cuferry-toolchain`.
@@ -37,7 +37,8 @@ mod tree;
 mod unpack;
 
 pub use companion::{
-    Headers, ensure_companion, ensure_compiler, ensure_headers, installed_companion, installed_compilers,
+    Emulator, Headers, Root, ensure_companion, ensure_compiler, ensure_emulator, ensure_headers, ensure_root,
+    installed_companion, installed_compilers, installed_emulator, installed_root,
 };
 pub use deb::unpack_deb;
 pub use ensure::{Libraries, Request, ensure, ensure_libraries, installed};

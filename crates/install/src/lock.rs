@@ -168,6 +168,7 @@ fn package(client: &Client<'_>, name: &str, requirement: &Requirement) -> Result
         libraries: Vec::new(),
         needs: Vec::new(),
         only: Vec::new(),
+        except: Vec::new(),
         archives: BTreeMap::new(),
     };
     let mut libraries = BTreeSet::new();

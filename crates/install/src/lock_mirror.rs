@@ -50,10 +50,12 @@ pub fn lock_companion(
 ) -> Result<Companion, InstallError> {
     let mut locked = companion.clone();
     locked.packages = lock_packages(&companion.source, &companion.packages, options, report)?;
-    let own = locked.packages.iter().find(|package| package.name == locked.name);
+    let named = locked.versioned.as_ref().unwrap_or(&locked.name);
+    let own = locked.packages.iter().find(|package| package.name == *named);
     if let Some(package) = own.or(locked.packages.first()) {
-        // Without Debian's own part: `11.3.0-12`.
-        let version = package.version.rsplit_once('-').map_or(&*package.version, |(version, _)| version);
+        // Without Debian's own parts: `1:7.2+dfsg-7+deb12u18`.
+        let version = package.version.split_once(':').map_or(&*package.version, |(_, version)| version);
+        let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
         version.clone_into(&mut locked.version);
     }
     Companion::parse(&format!("{}.toml", companion.name), &locked.to_string()).map_err(InstallError::Locked)

@@ -1,5 +1,6 @@
 //! What comes as Debian packages, fetched from Debian: CUDA 11.8 compiles and links with the g++ that belongs to it, for GPUs
-//! that newer releases have dropped; and SIMDe has the headers that it is there for.
+//! that newer releases have dropped; SIMDe has the headers that it is there for; and qemu runs
+//! programs for ARM with nothing of this system.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests stand outside of the tests themselves")]
 
@@ -8,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
-use cuferry_testkit::{companion, lacking, scratch, toolkit};
+use cuferry_testkit::{companion, lacking, scratch, skipped, toolkit};
 
 const KERNEL: &str = r"
 #include <thrust/version.h>
@@ -152,3 +153,88 @@ fn simde_has_arms_functions() {
     run(&folder, &gcc.join("bin/g++-11"), &[&include, "main.cc", "-o", "program"]);
     assert_eq!(run(&folder, &folder.join("program"), &[]), "5\n");
 }
+
+/// An emulator of its own loader and libraries, and what ARM programs load: nothing of this system takes part.
+#[test]
+fn qemu_runs_programs_for_arm_and_loads_plugins() {
+    if Host::of_this_program() != Host::X86_64 {
+        return skipped("ARM runs ARM programs itself");
+    }
+    let (Some(qemu), Some(root)) = (companion("qemu"), companion("arm-root")) else { return };
+    for file in ["bin/qemu-aarch64", "lib/libcapstone.so.4", "licences/qemu-user/copyright"] {
+        assert!(qemu.join(file).exists(), "{file}");
+    }
+    assert!(!qemu.join("bin/qemu-aarch64_be").exists());
+    let mut found = Vec::new();
+    dangling(&qemu, &mut found);
+    dangling(&root, &mut found);
+    assert!(found.is_empty(), "{found:?}");
+
+    let loader = qemu.join("lib/ld-linux-x86-64.so.2");
+    let libraries = qemu.join("lib");
+    let (_guard, folder) = scratch();
+    let emulate = |args: &[&str]| {
+        let program = qemu.join("bin/qemu-aarch64");
+        let own = ["--library-path", libraries.as_str(), "--argv0", "qemu-aarch64", program.as_str()];
+        run(&folder, &loader, &[own.as_slice(), args].concat())
+    };
+    assert!(emulate(&["--version"]).starts_with("qemu-aarch64 version 7.2."));
+    let program = qemu.join("bin/qemu-aarch64");
+    let resolved = run(&folder, &loader, &["--library-path", libraries.as_str(), "--list", program.as_str()]);
+    let paths = resolved.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
+    let foreign: Vec<&str> = paths.filter(|path| !path.starts_with(libraries.as_str())).collect();
+    assert!(resolved.contains("libglib-2.0.so.0 => ") && foreign.is_empty(), "{resolved}");
+
+    let arm = "aarch64-linux-gnu-g++";
+    let lacks = |program: &str| Command::new(program).arg("--version").output().is_err();
+    if lacks(arm) || lacks("g++") {
+        return lacking("there is no compiler for ARM or none for this machine");
+    }
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    write("main.cc", ARM_PROGRAM);
+    write("plugin.cc", PLUGIN);
+    run(&folder, Utf8Path::new(arm), &["-O1", "-fopenmp", "main.cc", "-o", "program", "-ldl"]);
+    assert_eq!(emulate(&["-L", root.as_str(), "./program"]), "4 103 C.UTF-8 caught\n");
+    let libraries = ["-Wl,--no-as-needed", "-ldl", "-lpthread", "-lrt", "-lm"];
+    let plugin = ["-shared", "-fPIC", "plugin.cc", "-o", "plugin.so"];
+    run(&folder, Utf8Path::new("g++"), &[plugin.as_slice(), &libraries].concat());
+    let text = emulate(&["-plugin", "./plugin.so", "-L", root.as_str(), "./program"]);
+    assert_eq!(text, "4 103 C.UTF-8 caught\nthe plugin saw the end\n");
+}
+
+/// What programs use of a system's libraries: threads, exceptions, OpenMP, a locale, a library loaded by name.
+const ARM_PROGRAM: &str = r#"
+#include <atomic>
+#include <dlfcn.h>
+#include <iostream>
+#include <locale>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+int main() {
+    std::atomic<int> count{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) threads.emplace_back([&] { ++count; });
+    for (auto &thread : threads) thread.join();
+#pragma omp parallel for
+    for (int i = 0; i < 100; ++i) ++count;
+    std::cout << sizeof(long double) / 4 << ' ' << count << ' ' << std::locale("C.UTF-8").name();
+    if (!dlopen("libz.so.1", RTLD_NOW)) return 1;
+    try { threads.at(9); } catch (const std::out_of_range &) { std::cout << " caught\n"; }
+}
+"#;
+
+/// The least that qemu takes for a plugin (its `qemu-plugin.h`, version 1 of the interface).
+const PLUGIN: &str = r#"
+#include <cstdint>
+#include <iostream>
+extern "C" {
+int qemu_plugin_version = 1;
+void qemu_plugin_register_atexit_cb(uint64_t id, void (*call)(uint64_t, void *), void *data);
+static void end(uint64_t, void *) { std::cout << "the plugin saw the end\n" << std::flush; }
+int qemu_plugin_install(uint64_t id, const void *, int, char **) {
+    qemu_plugin_register_atexit_cb(id, end, nullptr);
+    return 0;
+}
+}
+"#;

@@ -1,11 +1,11 @@
-//! Companions of toolkits (`toolchains/gcc-11.toml`, `toolchains/simde.toml`): host compilers and headers that builds
-//! need beside CUDA where the machine lacks them, as Debian packages pinned to the byte.
+//! Companions of toolkits (`toolchains/gcc-11.toml`, `toolchains/qemu.toml`): host compilers and headers that builds need
+//! beside CUDA where the machine lacks them, and what programs for ARM need to run, as Debian packages pinned to the byte.
 
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
 use camino::Utf8PathBuf;
-use cuferry_arch::{CudaRelease, Host, table};
+use cuferry_arch::{CudaRelease, Host, ParseHostError, table};
 use cuferry_digest::{Digest, Hasher};
 use serde::Deserialize;
 use toml::Spanned;
@@ -26,10 +26,12 @@ const LAYOUT: u64 = 1;
 /// One companion as packages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Companion {
-    /// `gcc-11`, `simde`: what `cuferry toolchain install` takes.
+    /// `gcc-11`, `qemu`: what `cuferry toolchain install` takes.
     pub name: String,
     /// Its own version: `11.3.0`.
     pub version: String,
+    /// The package whose version that is, where it is neither the first nor called as the companion is.
+    pub versioned: Option<String>,
     /// What it is for, in some words.
     pub about: String,
     /// What it is.
@@ -59,11 +61,28 @@ pub enum CompanionKind {
         /// The path in the tree that belongs behind `-I`.
         include: Utf8PathBuf,
     },
+    /// An emulator of programs for AArch64, with each library that it needs, down to the C library: it is started by the
+    /// loader, as `LOADER --library-path LIBRARIES --argv0 NAME PROGRAM`, and so runs on any system.
+    Emulator {
+        /// Its path in the tree.
+        program: Utf8PathBuf,
+        /// The dynamic loader's.
+        loader: Utf8PathBuf,
+        /// The folder's with the libraries.
+        libraries: Utf8PathBuf,
+    },
+    /// The root of a system for programs of one host, whatever host it lies on: the libraries that they load.
+    Root {
+        /// Whose programs.
+        host: Host,
+    },
 }
 
 static KNOWN: LazyLock<Vec<Companion>> = LazyLock::new(|| {
     [
+        ("arm-root.toml", include_str!("../../../toolchains/arm-root.toml")),
         ("gcc-11.toml", include_str!("../../../toolchains/gcc-11.toml")),
+        ("qemu.toml", include_str!("../../../toolchains/qemu.toml")),
         ("simde.toml", include_str!("../../../toolchains/simde.toml")),
     ]
     .map(|(name, text)| Companion::parse(name, text).expect("a test parses each file of toolchains/"))
@@ -98,6 +117,16 @@ impl Companion {
     /// Reads a companion's file; `name` is for messages.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<ReleaseFileError>> {
         toml_file::parse("companion file", name, text, RawFile::check)
+    }
+
+    /// The host that its packages are for on the machine `machine`: a root's are for the programs in it.
+    pub fn host_on(&self, machine: Host) -> Host {
+        match self.kind {
+            CompanionKind::Root { host } => host,
+            CompanionKind::Compiler { .. }
+            | CompanionKind::Headers { .. }
+            | CompanionKind::Emulator { .. } => machine,
+        }
     }
 
     /// All its packages, for one host.
@@ -139,6 +168,9 @@ impl fmt::Display for Companion {
         writeln!(text, "name = {}", quoted(&self.name))?;
         writeln!(text, "version = {}", quoted(&self.version))?;
         writeln!(text, "about = {}", quoted(&self.about))?;
+        if let Some(package) = &self.versioned {
+            writeln!(text, "versioned = {}", quoted(package))?;
+        }
         match &self.kind {
             CompanionKind::Compiler { family, driver, .. } => {
                 let family = match family {
@@ -151,6 +183,12 @@ impl fmt::Display for Companion {
             CompanionKind::Headers { include } => {
                 writeln!(text, "include = {}", quoted(include.as_str()))?;
             }
+            CompanionKind::Emulator { program, loader, libraries } => {
+                writeln!(text, "emulator = {}", quoted(program.as_str()))?;
+                writeln!(text, "loader = {}", quoted(loader.as_str()))?;
+                writeln!(text, "libraries = {}", quoted(libraries.as_str()))?;
+            }
+            CompanionKind::Root { host } => writeln!(text, "root = {}", quoted(host.as_str()))?,
         }
         toml_file::write_source(&mut text, &self.source);
         toml_file::write_rules(&mut text, &self.rules);
@@ -165,9 +203,14 @@ struct RawFile {
     name: Spanned<String>,
     version: Spanned<String>,
     about: Spanned<String>,
+    versioned: Option<Spanned<String>>,
     compiler: Option<RawFamily>,
     driver: Option<Spanned<String>>,
     include: Option<Spanned<String>>,
+    emulator: Option<Spanned<String>>,
+    loader: Option<Spanned<String>>,
+    libraries: Option<Spanned<String>>,
+    root: Option<Spanned<String>>,
     mirrors: Vec<Spanned<String>>,
     suite: Option<Spanned<String>>,
     #[serde(default)]
@@ -192,8 +235,10 @@ impl RawFile {
         let version_span = self.version.span();
         let name = plain("companion's name", self.name, is_debian_name)?;
         let version = plain("version", self.version, is_debian_version)?;
-        let kind = match (self.compiler, self.driver, self.include) {
-            (Some(family), Some(driver), None) => CompanionKind::Compiler {
+        let emulator = (self.emulator, self.loader, self.libraries);
+        let in_tree = |path| Ok(Utf8PathBuf::from(plain("path in a tree", path, is_plain)?));
+        let kind = match (self.compiler, self.driver, self.include, emulator, self.root) {
+            (Some(family), Some(driver), None, (None, None, None), None) => CompanionKind::Compiler {
                 family: match family {
                     RawFamily::Gcc => Family::Gcc,
                     RawFamily::Clang => Family::Clang,
@@ -202,10 +247,20 @@ impl RawFile {
                     let problem = Problem::Text { what: "compiler's version", text: version.clone() };
                     (problem, version_span)
                 })?,
-                driver: plain("path in a tree", driver, is_plain)?.into(),
+                driver: in_tree(driver)?,
             },
-            (None, None, Some(include)) => {
-                CompanionKind::Headers { include: plain("path in a tree", include, is_plain)?.into() }
+            (None, None, Some(include), (None, None, None), None) => {
+                CompanionKind::Headers { include: in_tree(include)? }
+            }
+            (None, None, None, (Some(program), Some(loader), Some(libraries)), None) => {
+                CompanionKind::Emulator {
+                    program: in_tree(program)?,
+                    loader: in_tree(loader)?,
+                    libraries: in_tree(libraries)?,
+                }
+            }
+            (None, None, None, (None, None, None), Some(host)) => {
+                CompanionKind::Root { host: host_of(host)? }
             }
             _ => return Err((Problem::NoKind, span)),
         };
@@ -213,8 +268,22 @@ impl RawFile {
         let source = toml_file::source(None, self.mirrors, self.suite)?;
         let rules = RawRules { places: self.places, links: self.links, texts: self.texts }.check()?;
         let packages = toml_file::packages(self.package, &source)?;
-        Ok(Companion { name, version, about, kind, source, rules, packages })
+        let versioned = self.versioned.map(|package| {
+            let span = package.span();
+            let package = package.into_inner();
+            let known = packages.iter().any(|other| other.name == package);
+            if known { Ok(package) } else { Err((Problem::UnknownVersioned { package }, span)) }
+        });
+        let versioned = versioned.transpose()?;
+        Ok(Companion { name, version, versioned, about, kind, source, rules, packages })
     }
+}
+
+fn host_of(text: Spanned<String>) -> Result<Host, Misplaced> {
+    let span = text.span();
+    text.into_inner()
+        .parse()
+        .map_err(|error: ParseHostError| (Problem::Text { what: "host", text: error.text }, span))
 }
 
 /// `11.3.0`.
@@ -230,14 +299,32 @@ mod tests {
 
     #[test]
     fn the_files_compiled_in_are_as_lock_writes_them() {
-        let texts =
-            [include_str!("../../../toolchains/gcc-11.toml"), include_str!("../../../toolchains/simde.toml")];
+        let texts = [
+            include_str!("../../../toolchains/arm-root.toml"),
+            include_str!("../../../toolchains/gcc-11.toml"),
+            include_str!("../../../toolchains/qemu.toml"),
+            include_str!("../../../toolchains/simde.toml"),
+        ];
         assert_eq!(known().iter().map(ToString::to_string).collect::<Vec<_>>(), texts);
-        for companion in known() {
-            for host in Host::ALL {
-                assert!(companion.pick(host).is_ok(), "{} for {host}", companion.name);
-            }
-        }
+    }
+
+    /// Compilers and headers serve both hosts, the emulator runs on x86_64 alone, and the root is for ARM programs wherever
+    /// it is.
+    #[test]
+    fn each_companion_is_there_for_its_machines() {
+        let fits = |name: &str| {
+            let companion = named(name).expect("it is compiled in");
+            Host::ALL.map(|machine| {
+                let host = companion.host_on(machine);
+                companion.pick(host).is_ok().then_some(host)
+            })
+        };
+        let (x86_64, aarch64) = (Some(Host::X86_64), Some(Host::Aarch64));
+        assert_eq!(Host::ALL.map(Some), [x86_64, aarch64]);
+        assert_eq!(fits("gcc-11"), [x86_64, aarch64]);
+        assert_eq!(fits("simde"), [x86_64, aarch64]);
+        assert_eq!(fits("qemu"), [x86_64, None]);
+        assert_eq!(fits("arm-root"), [aarch64, aarch64]);
     }
 
     #[test]
@@ -258,11 +345,17 @@ mod tests {
             assert!(text.contains(from), "`{from}` is not in the sample");
             Companion::parse("x.toml", &text.replacen(from, to, 1)).unwrap_err().to_string()
         };
-        insta::assert_snapshot!(problem("include = \"include\"", ""), @"`x.toml` is not a companion file: either `compiler` and `driver`, or `include`, has to say what it is");
+        insta::assert_snapshot!(problem("include = \"include\"", ""), @"`x.toml` is not a companion file: either `compiler` and `driver`, or `include`, or `emulator`, `loader` and `libraries`, or `root`, has to say what it is");
         insta::assert_snapshot!(problem("include = \"include\"", "include = \"../x\""), @"`x.toml` is not a companion file: `../x` is not a path in a tree");
         insta::assert_snapshot!(problem("include = \"include\"", "compiler = \"gcc\"\ndriver = \"g++\""), @"`x.toml` is not a companion file: `0.7.4~rc2` is not a compiler's version");
         insta::assert_snapshot!(problem("suite = \"bookworm\"", ""), @"`x.toml` is not a companion file: either `index`, or `mirrors` and `suite`, has to say where the packages are");
         insta::assert_snapshot!(problem("\"usr/include/\" = \"include/\"", "\"usr/include/\" = \"/include/\""), @"`x.toml` is not a companion file: `/include/` is not a place in a tree");
+        insta::assert_snapshot!(problem("include = \"include\"", "emulator = \"bin/qemu\""), @"`x.toml` is not a companion file: either `compiler` and `driver`, or `include`, or `emulator`, `loader` and `libraries`, or `root`, has to say what it is");
+        insta::assert_snapshot!(problem("include = \"include\"", "emulator = \"bin/q\"\nloader = \"lib/../ld.so\"\nlibraries = \"lib\""), @"`x.toml` is not a companion file: `lib/../ld.so` is not a path in a tree");
+        insta::assert_snapshot!(problem("include = \"include\"", "include = \"include\"\nroot = \"aarch64\""), @"`x.toml` is not a companion file: either `compiler` and `driver`, or `include`, or `emulator`, `loader` and `libraries`, or `root`, has to say what it is");
+        insta::assert_snapshot!(problem("include = \"include\"", "root = \"riscv64\""), @"`x.toml` is not a companion file: `riscv64` is not a host");
+        insta::assert_snapshot!(problem("include = \"include\"", "versioned = \"simde\"\ninclude = \"include\""), @"`x.toml` is not a companion file: `versioned` says `simde`, which is not in this file");
+        insta::assert_snapshot!(problem("role = \"base\"", "role = \"base\"\nexcept = [\"/usr\"]"), @"`x.toml` is not a companion file: `/usr` is not a place in a package");
         insta::assert_snapshot!(problem("_all.deb", "_all.whl"), @"`x.toml` is not a companion file: `pool/main/s/simde/libsimde-dev_0.7.4~rc2-2_all.whl` is not a Debian package's path");
         insta::assert_snapshot!(problem("pool/main", "pool/../main"), @"`x.toml` is not a companion file: `pool/../main/s/simde/libsimde-dev_0.7.4~rc2-2_all.deb` is not a Debian package's path");
     }

@@ -411,6 +411,7 @@ mod tests {
             libraries: Vec::new(),
             needs: Vec::new(),
             only: Vec::new(),
+            except: Vec::new(),
             archives: [(host, archive)].into(),
         };
         let pick = Pick::of(&package, host).unwrap();

@@ -41,6 +41,8 @@ pub struct Package {
     /// What its files' paths begin with, of those that are wanted; empty: all. A Debian package may be named twice in a
     /// file, under two names with different parts.
     pub only: Vec<String>,
+    /// What the paths of those begin with that are not wanted after all.
+    pub except: Vec<String>,
     /// For which hosts it exists.
     pub archives: BTreeMap<Host, Archive>,
 }
@@ -133,7 +135,8 @@ impl Package {
 
     /// Whether a file of the archive is wanted.
     pub fn takes(&self, host: Host, path: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|start| path.starts_with(&self.fill(host, start)))
+        let begins = |start: &String| path.starts_with(&self.fill(host, start));
+        (self.only.is_empty() || self.only.iter().any(begins)) && !self.except.iter().any(begins)
     }
 
     /// A text of a toolchain file with this package's and host's own names in it.
@@ -159,6 +162,8 @@ impl<'a> Pick<'a> {
         hasher.update(&(self.package.only.len() as u64).to_le_bytes());
         self.package.only.iter().for_each(|start| hasher.field(start));
         rules.hash_places(&mut hasher);
+        // Not counted first: what was unpacked before there was such a list keeps its name.
+        self.package.except.iter().for_each(|start| hasher.field(start));
         hasher.finish()
     }
 }

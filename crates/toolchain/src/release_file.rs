@@ -392,7 +392,7 @@ sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         check(
             "licence",
             "license",
-            "unknown field `license`, expected one of `name`, `version`, `licence`, `role`, `libraries`, `needs`, `only`, `archives`",
+            "unknown field `license`, expected one of `name`, `version`, `licence`, `role`, `libraries`, `needs`, `only`, `except`, `archives`",
             "license",
         );
         check(

@@ -90,9 +90,17 @@ pub enum Problem {
     /// Neither an index nor mirrors, or both.
     #[error("either `index`, or `mirrors` and `suite`, has to say where the packages are")]
     NoSource,
-    /// Neither a compiler nor headers, or half of one.
-    #[error("either `compiler` and `driver`, or `include`, has to say what it is")]
+    /// None of the kinds of companions, half of one, or two.
+    #[error(
+        "either `compiler` and `driver`, or `include`, or `emulator`, `loader` and `libraries`, or `root`, has to say what it is"
+    )]
     NoKind,
+    /// `versioned` names nothing in this file.
+    #[error("`versioned` says `{package}`, which is not in this file")]
+    UnknownVersioned {
+        /// What it says.
+        package: String,
+    },
 }
 
 /// A mistake and the bytes of the file that it is about.
@@ -222,6 +230,8 @@ pub(crate) struct RawPackage {
     #[serde(default)]
     only: Vec<Spanned<String>>,
     #[serde(default)]
+    except: Vec<Spanned<String>>,
+    #[serde(default)]
     archives: RawArchives,
 }
 
@@ -284,8 +294,11 @@ impl RawPackage {
             }
             needs.push(need.into_inner());
         }
-        let only = self.only.into_iter().map(|start| plain("place in a package", start, is_start));
-        let only = only.collect::<Result<_, _>>()?;
+        let starts = |starts: Vec<Spanned<String>>| {
+            let starts = starts.into_iter().map(|start| plain("place in a package", start, is_start));
+            starts.collect::<Result<Vec<_>, _>>()
+        };
+        let (only, except) = (starts(self.only)?, starts(self.except)?);
         let mut archives = BTreeMap::new();
         for (host, raw) in [(Host::X86_64, self.archives.x86_64), (Host::Aarch64, self.archives.aarch64)] {
             if let Some(raw) = raw {
@@ -296,7 +309,7 @@ impl RawPackage {
             return Err((Problem::NoArchive { package: name }, span));
         }
         let (licence, role) = (self.licence, self.role);
-        Ok(Package { name, version, licence, role, libraries, needs, only, archives })
+        Ok(Package { name, version, licence, role, libraries, needs, only, except, archives })
     }
 }
 
@@ -324,8 +337,12 @@ pub(crate) fn write_packages(text: &mut String, packages: &[Package]) {
             writeln!(text, "version = {}", quoted(&package.version))?;
             writeln!(text, "licence = {}", quoted(&package.licence))?;
             writeln!(text, "role = {}", quoted(package.role.as_str()))?;
-            let lists =
-                [("libraries", &package.libraries), ("needs", &package.needs), ("only", &package.only)];
+            let lists = [
+                ("libraries", &package.libraries),
+                ("needs", &package.needs),
+                ("only", &package.only),
+                ("except", &package.except),
+            ];
             for (key, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
                 writeln!(text, "{key} = {}", quoted_list(names))?;
             }

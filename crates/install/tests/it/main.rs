@@ -92,6 +92,7 @@ impl Release {
             libraries: libraries.iter().map(ToString::to_string).collect(),
             needs: Vec::new(),
             only: Vec::new(),
+            except: Vec::new(),
             archives,
         });
         self.file.packages.sort_by(|left, right| left.name.cmp(&right.name));

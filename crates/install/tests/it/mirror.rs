@@ -8,7 +8,7 @@ use cuferry_arch::Host;
 use cuferry_digest::Digest;
 use cuferry_install::{
     InstallError, Options, Request, Server as Kind, ensure, ensure_companion, ensure_compiler,
-    ensure_headers, installed, lock_companion, lock_release,
+    ensure_emulator, ensure_headers, ensure_root, installed, lock_companion, lock_release,
 };
 use cuferry_toolchain::companion::Companion;
 use cuferry_toolchain::release_file::ReleaseFile;
@@ -150,9 +150,10 @@ fn companion(pool: &mut Pool, mirror: &str, kind: &str) -> Companion {
     );
     let packages = pool.add(
         "gcc-1",
-        "role = \"compiler\"",
+        "role = \"compiler\"\nexcept = [\"usr/bin/x86-g++-1_\"]",
         &[
             ("usr/bin/x86-g++-1", None),
+            ("usr/bin/x86-g++-1_be", None),
             ("usr/bin/g++-1", Some("x86-g++-1")),
             ("usr/lib/{triple}/libown.so.1", Some("libown.so.1.2")),
             ("usr/lib/{triple}/libown.so.1.2", None),
@@ -270,6 +271,7 @@ fn a_companion_is_what_its_file_says() {
     let root = ensure_companion(folder.path(), &gcc, &options(&server), &quiet).unwrap();
     assert_eq!(compiler.path, root.join("bin/g++-1"));
     assert_eq!(fs::read_to_string(root.join("bin/g++")).unwrap(), "usr/bin/x86-g++-1");
+    assert!(!root.join("bin/x86-g++-1_be").exists(), "the file excepts it");
     let lib = root.join("lib").join(compiler.host.gnu_triple());
     assert_eq!(fs::metadata(lib.join("cc1plus")).unwrap().permissions().mode() & 0o777, 0o555);
     assert!(lib.join("own/libown.so.1").exists());
@@ -280,6 +282,34 @@ fn a_companion_is_what_its_file_says() {
     let headers = companion(&mut pool, "http://mirror.invalid/debian", "include = \"include\"");
     let error = ensure_compiler(folder.path(), &headers, &options(&server), &quiet).unwrap_err();
     assert_eq!(error.to_string(), "`gcc-1` is not a compiler");
+    let error = ensure_emulator(folder.path(), &headers, &options(&server), &quiet).unwrap_err();
+    assert_eq!(error.to_string(), "`gcc-1` is not an emulator");
+    let error = ensure_root(folder.path(), &headers, &options(&server), &quiet).unwrap_err();
+    assert_eq!(error.to_string(), "`gcc-1` is not a root");
+}
+
+/// A root is for the host that its file names, whatever this machine is; an emulator lies beside its own loader.
+#[test]
+fn what_arm_programs_need_is_laid_out() {
+    let (mut pool, folder) = (Pool::default(), Folder::new());
+    let kind = |line: &str| format!("versioned = \"gcc-1\"\n{line}");
+    let mirror = "http://mirror.invalid/debian";
+    let roots = Host::ALL.map(|host| companion(&mut pool, mirror, &kind(&format!("root = \"{host}\""))));
+    let line = "emulator = \"bin/g++-1\"\nloader = \"bin/x86-g++-1\"\nlibraries = \"lib\"";
+    let emulator = companion(&mut pool, mirror, &kind(line));
+    with_lists(&mut pool, |_, list| list.replace("2.0~1.9-1", "1:1.2+x-3+b1"));
+    let server = Server::start(pool.answer());
+    for (companion, host) in roots.iter().zip(Host::ALL) {
+        let root = ensure_root(folder.path(), companion, &options(&server), &quiet).unwrap();
+        assert_eq!(root.host, host);
+        assert!(root.path.join("lib").join(host.gnu_triple()).join("own/libown.so.1").exists());
+    }
+    let found = ensure_emulator(folder.path(), &emulator, &options(&server), &quiet).unwrap();
+    let read = |path: &camino::Utf8Path| fs::read_to_string(path).unwrap();
+    assert_eq!(read(&found.program), read(&found.loader), "one is a link to the other");
+    assert_eq!(found.loader, found.root.join("bin/x86-g++-1"));
+    assert_eq!((found.libraries, found.version.as_str()), (found.root.join("lib"), "1.2.0"));
+    assert_eq!(lock_companion(&emulator, &options(&server), &quiet).unwrap().version, "1.2+x");
 }
 
 /// The lists of packages as a mirror has them, for all that `pool` holds.

@@ -107,7 +107,7 @@ fn base_size(file: &ReleaseFile) -> Option<u64> {
 
 /// The same of a companion.
 fn companion_size(companion: &Companion) -> Option<u64> {
-    Some(size(&companion.pick(Host::of_this_program()).ok()?))
+    Some(size(&companion.pick(companion.host_on(Host::of_this_program())).ok()?))
 }
 
 fn size(picks: &[Pick<'_>]) -> u64 {
