@@ -6,6 +6,7 @@ mod ways;
 
 use camino::Utf8PathBuf;
 use cuferry_arch::{CudaRelease, Host};
+use cuferry_install::{Emulator, Root};
 use cuferry_machine::Survey;
 use cuferry_toolchain::compiler::HostCompiler;
 use cuferry_toolchain::toolkit::Toolkit;
@@ -24,6 +25,10 @@ pub(crate) struct Checkup {
     pub(crate) fetchable: Vec<CudaRelease>,
     /// Compilers for either host.
     pub(crate) compilers: Vec<HostCompiler>,
+    /// The emulator that cuferry installed.
+    pub(crate) emulator: Option<Emulator>,
+    /// The libraries of ARM programs that cuferry installed.
+    pub(crate) arm_root: Option<Root>,
     /// `ar` for x86_64.
     pub(crate) archiver: Option<Utf8PathBuf>,
     /// The user's own folder, which people know as `~`.

@@ -3,6 +3,7 @@
 use std::thread;
 
 use cuferry_arch::Host;
+use cuferry_install::{installed, installed_emulator, installed_root};
 use cuferry_machine::{Root, compiler, gpu, survey, toolkit};
 use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::release_file;
@@ -34,7 +35,7 @@ fn look(context: &Context) -> Checkup {
         let compilers: Vec<HostCompiler> =
             compilers.into_iter().flatten().flat_map(|thread| thread.join().unwrap_or_default()).collect();
         let mut toolkits = found.join().unwrap_or_default();
-        toolkits.extend(cuferry_install::installed(&data));
+        toolkits.extend(installed(&data));
         Checkup {
             machine: Host::of_this_program(),
             survey: survey.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
@@ -45,6 +46,8 @@ fn look(context: &Context) -> Checkup {
                 .map(|file| file.release)
                 .collect(),
             compilers,
+            emulator: installed_emulator(&data),
+            arm_root: installed_root(&data, Host::Aarch64),
             archiver: compiler::archiver(environment, Host::X86_64),
             home: environment.get("HOME").map(Into::into),
         }

@@ -111,6 +111,15 @@ fn emulators(checkup: &Checkup) -> Value {
     let qemu = survey.qemu.iter().map(|qemu| {
         json!({ "path": qemu.path, "version": qemu.version, "static": qemu.is_static, "plugins": qemu.plugins })
     });
+    let installed = checkup.emulator.as_ref().map(|emulator| {
+        json!({
+            "program": emulator.program,
+            "loader": emulator.loader,
+            "libraries": emulator.libraries,
+            "version": emulator.version,
+        })
+    });
+    let arm_root = checkup.arm_root.as_ref().map(|root| &root.path);
     let (state, handlers) = match &survey.binfmt_misc {
         BinfmtMisc::Absent => ("absent", [].as_slice()),
         BinfmtMisc::Off => ("off", [].as_slice()),
@@ -127,7 +136,12 @@ fn emulators(checkup: &Checkup) -> Value {
             "from": handler.from,
         })
     });
-    json!({ "qemu": qemu.collect::<Vec<_>>(), "binfmt_misc": { "state": state, "handlers": handlers.collect::<Vec<_>>() } })
+    json!({
+        "installed": installed,
+        "arm_root": arm_root,
+        "qemu": qemu.collect::<Vec<_>>(),
+        "binfmt_misc": { "state": state, "handlers": handlers.collect::<Vec<_>>() },
+    })
 }
 
 fn containers(checkup: &Checkup) -> Value {

@@ -169,6 +169,15 @@ impl Rows {
         if checkup.machine == Host::Aarch64 {
             return;
         }
+        if let Some(emulator) = &checkup.emulator {
+            let text = format!("qemu-aarch64 {}, loads plugins, installed by cuferry", emulator.version);
+            self.add(Mark::Good, "qemu", text, emulator.program.as_str());
+        }
+        if let Some(root) = &checkup.arm_root {
+            let text = "what ARM programs load, installed by cuferry";
+            self.add(Mark::Good, "libraries", text, root.path.as_str());
+        }
+        let has_plugins = checkup.emulator.is_some() || checkup.survey.qemu.iter().any(|qemu| qemu.plugins);
         for qemu in &checkup.survey.qemu {
             let version = qemu.version.as_deref().unwrap_or("of unknown version");
             let linked = if qemu.is_static { "static" } else { "dynamic" };
@@ -180,10 +189,15 @@ impl Rows {
                 qemu.path.as_str(),
             );
         }
-        let install = checkup.packages().install("qemu-user-static binfmt-support", "qemu-user-static");
-        if checkup.survey.qemu.is_empty() {
-            self.add(Mark::Missing, "qemu", format!("none for ARM programs: {install}"), "PATH");
+        if !has_plugins {
+            let text = match checkup.survey.qemu.as_slice() {
+                [] => "none for ARM programs",
+                _ => "none that loads plugins, which GPU calls of ARM programs need",
+            };
+            let step = "`cuferry toolchain install qemu`".to_owned();
+            self.add_with_step(Mark::Missing, "qemu", text, "PATH", step);
         }
+        let install = checkup.packages().install("qemu-user-static binfmt-support", "qemu-user-static");
         let from = "/proc/sys/fs/binfmt_misc";
         match &checkup.survey.binfmt_misc {
             BinfmtMisc::Absent => self.add(

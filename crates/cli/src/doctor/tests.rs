@@ -53,6 +53,8 @@ fn server() -> Checkup {
         toolkits: Vec::new(),
         fetchable: vec!["13.0".parse().expect("it is one"), "13.5".parse().expect("it is one")],
         compilers: vec![gcc(12, Host::X86_64)],
+        emulator: None,
+        arm_root: None,
         archiver: Some("/usr/bin/ar".into()),
         home: Some("/home/me".into()),
     }
@@ -180,9 +182,9 @@ fn the_ways_beside_rebuild() {
     assert_eq!((hybrid.state, emulate.state), (State::NotInThisVersion, State::Works));
     assert_eq!(
         hybrid.reason,
-        "the machine lacks a GPU with its driver and a qemu-aarch64 that loads plugins"
+        "the machine lacks a GPU with its driver and a qemu-aarch64 that loads plugins (`cuferry toolchain install qemu`)"
     );
-    assert_eq!(emulate.lacks, ["qemu-aarch64, for ARM programs"]);
+    assert_eq!(emulate.lacks, ["qemu-aarch64, for ARM programs (`cuferry toolchain install qemu`)"]);
     let [_, hybrid, emulate] = workstation().ways();
     assert_eq!(
         hybrid.reason,
@@ -190,6 +192,42 @@ fn the_ways_beside_rebuild() {
     );
     assert_eq!(emulate.has, ["the software device", "qemu for ARM programs (/usr/bin/qemu-aarch64)"]);
     assert!(hybrid.step.is_some_and(|step| step.contains("cuferry rebuild")));
+}
+
+/// What cuferry installed comes before what is on `PATH`, and a qemu that loads no plugins is not enough.
+#[test]
+fn emulators_that_load_plugins() {
+    let mut checkup = workstation();
+    checkup.survey.qemu[0].plugins = false;
+    let rows = rows::rows(&checkup);
+    let missing = rows.iter().find(|row| row.label == "qemu" && row.mark == Mark::Missing);
+    let missing = missing.unwrap_or_else(|| panic!("{rows:?}"));
+    assert_eq!(missing.text, "none that loads plugins, which GPU calls of ARM programs need");
+    assert_eq!(missing.step.as_deref(), Some("`cuferry toolchain install qemu`"));
+    let [_, hybrid, _] = checkup.ways();
+    assert_eq!(hybrid.lacks, ["a qemu-aarch64 that loads plugins (`cuferry toolchain install qemu`)"]);
+
+    let root = Utf8PathBuf::from("/home/me/.local/share/cuferry/toolkits/qemu-0123");
+    checkup.emulator = Some(Emulator {
+        loader: root.join("lib/ld-linux-x86-64.so.2"),
+        libraries: root.join("lib"),
+        program: root.join("bin/qemu-aarch64"),
+        root,
+        version: "7.2+dfsg".to_owned(),
+        identity: "0123".to_owned(),
+    });
+    checkup.arm_root =
+        Some(Root { path: "/data/arm-root".into(), host: Host::Aarch64, identity: "4567".to_owned() });
+    let rows = rows::rows(&checkup);
+    assert!(!rows.iter().any(|row| row.label == "qemu" && row.mark == Mark::Missing), "{rows:?}");
+    let row = row(&rows, "qemu");
+    assert_eq!(row.text, "qemu-aarch64 7.2+dfsg, loads plugins, installed by cuferry");
+    let [_, hybrid, emulate] = checkup.ways();
+    assert_eq!(hybrid.lacks, [""; 0]);
+    assert!(emulate.has[1].contains("qemu-0123/bin/qemu-aarch64"), "{:?}", emulate.has);
+    let json = checkup.json();
+    assert_eq!(json["emulators"]["installed"]["version"], "7.2+dfsg");
+    assert_eq!(json["emulators"]["arm_root"], "/data/arm-root");
 }
 
 #[test]

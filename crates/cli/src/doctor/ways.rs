@@ -1,5 +1,6 @@
 //! Which of the three ways work on a machine.
 
+use camino::Utf8Path;
 use cuferry_arch::{CudaRelease, Host};
 use cuferry_toolchain::choose::{CompilerError, choose_compiler};
 use cuferry_toolchain::compiler::HostCompiler;
@@ -107,9 +108,9 @@ fn hybrid(checkup: &Checkup) -> Way {
     } else {
         lacks.push("a GPU with its driver".to_owned());
     }
-    match checkup.survey.qemu.iter().find(|qemu| qemu.plugins) {
-        Some(qemu) => has.push(format!("a qemu that loads plugins ({})", qemu.path)),
-        None => lacks.push("a qemu-aarch64 that loads plugins".to_owned()),
+    match qemus(checkup).find(|(_, plugins)| *plugins) {
+        Some((path, _)) => has.push(format!("a qemu that loads plugins ({path})")),
+        None => lacks.push(format!("a qemu-aarch64 that loads plugins{}", install_qemu(checkup))),
     }
     not_yet("hybrid", has, lacks)
 }
@@ -125,13 +126,27 @@ fn emulate(checkup: &Checkup) -> Way {
     }
     let mut has = vec!["the software device".to_owned()];
     let mut lacks = Vec::new();
-    match checkup.survey.qemu.first() {
-        Some(qemu) => has.push(format!("qemu for ARM programs ({})", qemu.path)),
-        None => lacks.push("qemu-aarch64, for ARM programs".to_owned()),
+    match qemus(checkup).next() {
+        Some((path, _)) => has.push(format!("qemu for ARM programs ({path})")),
+        None => lacks.push(format!("qemu-aarch64, for ARM programs{}", install_qemu(checkup))),
     }
     let reason =
         "the software device runs the PTX of x86_64 programs; ARM programs are not emulated by this version";
     Way { name: "emulate", state: State::Works, reason: reason.to_owned(), has, lacks, step: None }
+}
+
+/// The emulators that are here, and whether each loads plugins; the one that cuferry installed first.
+fn qemus(checkup: &Checkup) -> impl Iterator<Item = (&Utf8Path, bool)> {
+    let installed = checkup.emulator.iter().map(|emulator| (emulator.program.as_path(), true));
+    installed.chain(checkup.survey.qemu.iter().map(|qemu| (qemu.path.as_path(), qemu.plugins)))
+}
+
+/// How to get one, in brackets, where there is one to get.
+fn install_qemu(checkup: &Checkup) -> &'static str {
+    match checkup.machine {
+        Host::X86_64 => " (`cuferry toolchain install qemu`)",
+        Host::Aarch64 => "",
+    }
 }
 
 fn not_yet(name: &'static str, has: Vec<String>, lacks: Vec<String>) -> Way {
