@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("ptx", 0, &[]),
     ("driver", 0, &[]),
     ("explain", 1, &[]),
+    ("guest", 1, &["driver"]),
     ("inspect", 1, &["arch", "binfmt"]),
     ("project", 1, &["arch"]),
     ("toolchain", 1, &["arch", "digest"]),
@@ -34,6 +35,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("oci", 3, &["arch", "binfmt", "digest"]),
     ("run", 3, &["arch", "digest", "inspect"]),
     ("softgpu", 3, &["arch", "binfmt", "driver", "simt"]),
+    ("thunk", 3, &["driver", "guest"]),
     ("testkit", 4, &["arch", "inspect", "install", "toolchain"]),
     ("golden", 0, &[]),
     (

@@ -4,6 +4,7 @@
 //! function does.
 
 pub mod functions;
+pub mod integrity;
 pub mod results;
 /// The types and constants of `cuda.h`, as bindgen writes them, with their layouts checked at compile time.
 #[expect(

@@ -19,7 +19,6 @@ mod graph;
 mod guess;
 mod handle;
 mod image;
-mod integrity;
 mod launch;
 mod ledger;
 mod module;

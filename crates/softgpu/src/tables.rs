@@ -8,12 +8,12 @@
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 
+use cuferry_driver::integrity::{Device, Question, answer};
 use cuferry_driver::types::{CUcontext, CUdevice, CUmodule, CUresult, CUuuid};
 
 use crate::context::{Destructor, Stored, named};
 use crate::driver::{VERSION, driver};
 use crate::error::{Error, Result};
-use crate::integrity::{Device, Question, answer};
 use crate::properties::PCI;
 use crate::{api, closed, entry, raw, report};
 

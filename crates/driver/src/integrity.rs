@@ -13,34 +13,36 @@ const KEY: [u8; 16] =
 
 /// What the answer is made of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question {
+pub struct Question {
     /// As the caller gives it; its last digit says which answer is wanted.
-    pub(crate) version: u32,
+    pub version: u32,
     /// The time, as the caller gives it.
-    pub(crate) seconds: u64,
+    pub seconds: u64,
     /// What `cuDriverGetVersion` says.
-    pub(crate) driver_version: u32,
+    pub driver_version: u32,
     /// The process.
-    pub(crate) process: u32,
+    pub process: u32,
     /// The low half of `pthread_self()`.
-    pub(crate) thread: u32,
+    pub thread: u32,
     /// Address of the table CUDART_INTERFACE.
-    pub(crate) cudart_table: u64,
+    pub cudart_table: u64,
     /// Address of the table INTEGRITY_CHECK.
-    pub(crate) integrity_table: u64,
+    pub integrity_table: u64,
     /// Address of the function that answers.
-    pub(crate) function: u64,
+    pub function: u64,
 }
 
-/// A device: its UUID, and PCI domain, bus and device.
+/// A device, by its UUID, and its PCI domain, bus and device.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Device {
-    pub(crate) uuid: [u8; 16],
-    pub(crate) pci: [u32; 3],
+pub struct Device {
+    /// As `cuDeviceGetUuid` says.
+    pub uuid: [u8; 16],
+    /// As `cuDeviceGetAttribute` says.
+    pub pci: [u32; 3],
 }
 
 /// The answer.
-pub(crate) fn answer(question: &Question, devices: &[Device]) -> [u64; 2] {
+pub fn answer(question: &Question, devices: &[Device]) -> [u64; 2] {
     match question.version % 10 {
         0 => return [0x3341_181c_03cb_675c, 0x8ed3_83aa_1f4c_d1e8],
         1 => return [0x1841_181c_03cb_675c, 0x8ed3_83aa_1f4c_d1e8],

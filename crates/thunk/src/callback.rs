@@ -1,0 +1,116 @@
+//! Functions of the program's, as the driver may call them: each gets an address in the host's code.
+//!
+//! The addresses are a fixed number of stubs, so no code is made at run time, and the driver gets the program's own user
+//! data: what it gives back in `cuGraphHostNodeGetParams` is what it was given.
+
+use std::arch::global_asm;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::{call, report, worker};
+
+/// How many different functions a program may give to the driver.
+const STUBS: usize = 4096;
+/// Bytes of a stub.
+const STRIDE: u64 = 16;
+
+// Each stub loads its number, and enters the common part, which hands the six integer registers over as an array. No
+// callback of the driver API has more arguments, or another kind.
+global_asm!(
+    ".balign 16",
+    "cuferry_thunk_stubs:",
+    ".set number, 0",
+    ".rept {stubs}",
+    ".balign 16",
+    "mov r11d, number",
+    "jmp cuferry_thunk_stub",
+    ".set number, number + 1",
+    ".endr",
+    "cuferry_thunk_stub:",
+    "push rbp",
+    "mov rbp, rsp",
+    "sub rsp, 48",
+    "mov [rsp], rdi",
+    "mov [rsp + 8], rsi",
+    "mov [rsp + 16], rdx",
+    "mov [rsp + 24], rcx",
+    "mov [rsp + 32], r8",
+    "mov [rsp + 40], r9",
+    "mov rdi, r11",
+    "mov rsi, rsp",
+    "call {enter}",
+    "leave",
+    "ret",
+    stubs = const STUBS,
+    enter = sym enter,
+);
+
+unsafe extern "C" {
+    #[link_name = "cuferry_thunk_stubs"]
+    static FIRST: u8;
+}
+
+/// A function of the program's, as the driver has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Callback {
+    /// Its address in the program.
+    pub(crate) function: u64,
+    /// Whether it may call the driver. What a stream calls may not: the driver says so (`CUDA_ERROR_NOT_PERMITTED`), but
+    /// knows it by its own thread, which is not the one that the function runs on here.
+    pub(crate) may_call: bool,
+}
+
+#[derive(Default)]
+struct Callbacks {
+    /// By their stubs' numbers.
+    all: Vec<Callback>,
+    numbers: HashMap<Callback, usize>,
+}
+
+static CALLBACKS: Mutex<Option<Callbacks>> = Mutex::new(None);
+
+fn callbacks() -> MutexGuard<'static, Option<Callbacks>> {
+    CALLBACKS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The host's address for a function of the program's; 0 stays 0. None if there are too many.
+pub(crate) fn to_host(callback: Callback) -> Option<u64> {
+    if callback.function == 0 {
+        return Some(0);
+    }
+    let mut callbacks = callbacks();
+    let callbacks = callbacks.get_or_insert_default();
+    let number = match callbacks.numbers.get(&callback) {
+        Some(number) => *number,
+        None if callbacks.all.len() == STUBS => {
+            report::once(format!(
+                "the program has given the driver {STUBS} different functions: there is no room for more"
+            ));
+            return None;
+        }
+        None => {
+            callbacks.all.push(callback);
+            callbacks.numbers.insert(callback, callbacks.all.len() - 1);
+            callbacks.all.len() - 1
+        }
+    };
+    Some((&raw const FIRST) as u64 + number as u64 * STRIDE)
+}
+
+/// The program's function behind a host's address; what is none of ours stays as it is.
+pub(crate) fn to_guest(address: u64) -> u64 {
+    let offset = address.wrapping_sub((&raw const FIRST) as u64);
+    let number = usize::try_from(offset / STRIDE).unwrap_or(usize::MAX);
+    let known = with_number(number).filter(|_| offset.is_multiple_of(STRIDE));
+    known.map_or(address, |callback| callback.function)
+}
+
+fn with_number(number: usize) -> Option<Callback> {
+    callbacks().as_ref().and_then(|callbacks| callbacks.all.get(number)).copied()
+}
+
+/// The driver calls a function of the program's.
+extern "C" fn enter(number: u32, arguments: &[u64; 6]) -> u64 {
+    let callback = with_number(number as usize).expect("a stub's address is given away with its function");
+    call::from_here(callback.function, arguments).unwrap_or_else(|| worker::call(callback, arguments))
+}

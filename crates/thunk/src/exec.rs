@@ -1,0 +1,142 @@
+//! Programs that the program starts: an aarch64 program, or a script for one, is started in qemu in turn, with the same
+//! words before it, so that no kernel has to know how. Everything else is left to QEMU, and so to the kernel.
+
+use std::ffi::{CStr, CString, OsStr, c_char};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::state::settings;
+
+/// So many scripts may name one another; the kernel's own limit is near.
+const MOST_SCRIPTS: usize = 4;
+/// What the kernel reads of a script's first line.
+const FIRST_LINE: usize = 256;
+
+/// `execve(path, arguments, environment)` is about to be made. Does not come back where the program is started.
+pub(crate) fn execve(path: u64, arguments: u64, environment: u64) {
+    if path == 0 || settings().prefix == 0 {
+        return;
+    }
+    // SAFETY: the program's string, which the kernel would read.
+    let path = unsafe { CStr::from_ptr(path as *const c_char) };
+    // SAFETY: the program's lists, as above.
+    let (arguments, environment) = unsafe { (list(arguments), list(environment)) };
+    begin(Path::new(OsStr::from_bytes(path.to_bytes())), arguments, environment);
+}
+
+/// `execveat(folder, path, …)`: as far as it is as `execve`.
+pub(crate) fn execveat(folder: u64, path: u64, arguments: u64, environment: u64, flags: u64) {
+    // SAFETY: the program's string, which the kernel would read.
+    let absolute = path != 0 && unsafe { (path as *const u8).read() } == b'/';
+    let here = u32::try_from(folder & 0xffff_ffff).is_ok_and(|folder| folder.cast_signed() == libc::AT_FDCWD);
+    if flags == 0 && (absolute || here) {
+        execve(path, arguments, environment);
+    }
+}
+
+/// # Safety
+///
+/// `list` is 0, or the address of strings' addresses that ends with 0.
+unsafe fn list(list: u64) -> Vec<CString> {
+    let mut found = Vec::new();
+    if list == 0 {
+        return found;
+    }
+    for index in 0.. {
+        // SAFETY: the caller's promise.
+        let text = unsafe { (list as *const *const c_char).add(index).read() };
+        if text.is_null() {
+            break;
+        }
+        // SAFETY: as above.
+        found.push(unsafe { CStr::from_ptr(text) }.to_owned());
+    }
+    found
+}
+
+fn begin(path: &Path, arguments: Vec<CString>, environment: Vec<CString>) {
+    let Some((program, arguments)) = resolve(path, arguments) else { return };
+    let Some(mut words) = prefix() else { return };
+    let mut kept = Vec::new();
+    for variable in environment {
+        // These are for the program's loader, not for that of qemu, which would load an ARM library, or fail to.
+        if [&b"LD_PRELOAD="[..], b"LD_AUDIT="].iter().any(|name| variable.as_bytes().starts_with(name)) {
+            words.push(c"-E".to_owned());
+            words.push(variable);
+        } else {
+            kept.push(variable);
+        }
+    }
+    let mut arguments = arguments.into_iter();
+    if let Some(name) = arguments.next() {
+        words.push(c"-0".to_owned());
+        words.push(name);
+    }
+    let Ok(program) = CString::new(program.into_os_string().into_vec()) else { return };
+    words.push(program);
+    words.extend(arguments);
+    let pointers = |list: &[CString]| -> Vec<*const c_char> {
+        list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let (words_list, kept_list) = (pointers(&words), pointers(&kept));
+    // SAFETY: lists of strings that end with null. Where it fails, QEMU makes the program's own call, and that tells why.
+    unsafe { libc::execve(words[0].as_ptr(), words_list.as_ptr(), kept_list.as_ptr()) };
+}
+
+/// The words of qemu's own command line that come before the program's.
+fn prefix() -> Option<Vec<CString>> {
+    let line = std::fs::read("/proc/self/cmdline").ok()?;
+    let words = line.split(|byte| *byte == 0).take(settings().prefix).map(CString::new);
+    words.collect::<Result<Vec<_>, _>>().ok().filter(|words| !words.is_empty())
+}
+
+/// The aarch64 program that is to be started, and its arguments; none if it is none.
+fn resolve(path: &Path, mut arguments: Vec<CString>) -> Option<(PathBuf, Vec<CString>)> {
+    let mut path = path.to_owned();
+    for _ in 0..=MOST_SCRIPTS {
+        let there = within_root(&path);
+        let mut start = Vec::new();
+        File::open(&there).ok()?.take(FIRST_LINE as u64).read_to_end(&mut start).ok()?;
+        if is_aarch64(&start) {
+            return may_run(&there).then_some((there, arguments));
+        }
+        let line = start.strip_prefix(b"#!")?;
+        if !may_run(&there) {
+            return None;
+        }
+        let line = line.split(|byte| *byte == b'\n').next()?.trim_ascii();
+        let (interpreter, argument) = match line.iter().position(u8::is_ascii_whitespace) {
+            Some(end) => (&line[..end], Some(line[end..].trim_ascii())),
+            None => (line, None),
+        };
+        // As the kernel does: the interpreter, its one argument, the script, and the script's arguments.
+        let script = CString::new(path.as_os_str().as_bytes()).ok()?;
+        let mut words = vec![CString::new(interpreter).ok()?];
+        words.extend(argument.map(CString::new).transpose().ok()?);
+        words.push(script);
+        words.extend(arguments.into_iter().skip(1));
+        arguments = words;
+        path = PathBuf::from(OsStr::from_bytes(interpreter));
+    }
+    None
+}
+
+/// Inside the root, if it is there, else as it is: as qemu's `-L` has it.
+fn within_root(path: &Path) -> PathBuf {
+    let root = settings().root.as_deref().filter(|_| path.is_absolute());
+    let inside = root.and_then(|root| Some(root.join(path.strip_prefix("/").ok()?)));
+    inside.filter(|inside| inside.exists()).unwrap_or_else(|| path.to_owned())
+}
+
+fn may_run(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: a C string.
+    unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+}
+
+/// An ELF file of 64 bits, little-endian, for EM_AARCH64 (183).
+fn is_aarch64(start: &[u8]) -> bool {
+    start.starts_with(b"\x7fELF\x02\x01") && start.get(18..20) == Some(&[183, 0])
+}
