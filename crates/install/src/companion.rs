@@ -26,14 +26,15 @@ pub struct Headers {
 }
 
 /// An emulator of programs for AArch64, with the libraries that it runs with. It is started by its own loader, which looks
-/// into `libraries` before the system's folders: `LOADER --library-path LIBRARIES --argv0 NAME PROGRAM`.
+/// into these folders before the system's: `LOADER --library-path C_LIBRARY:LIBRARIES --argv0 NAME PROGRAM`. What is built
+/// on this machine and loaded into it (a plugin) may want a newer C library: then the system's loader does the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulator {
     /// The tree: an absolute path if the data folder's is.
     pub root: Utf8PathBuf,
-    /// The dynamic loader, a program.
+    /// The dynamic loader, a program. The C library of the same version lies beside it.
     pub loader: Utf8PathBuf,
-    /// The folder with every library that the emulator, and a plugin in it, may need of a system: for `--library-path`.
+    /// The folder with every other library that the emulator, and a plugin in it, may need of a system: for `--library-path`.
     pub libraries: Utf8PathBuf,
     /// The emulator itself, which the loader starts.
     pub program: Utf8PathBuf,

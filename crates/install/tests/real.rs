@@ -170,8 +170,8 @@ fn qemu_runs_programs_for_arm_and_loads_plugins() {
     dangling(&root, &mut found);
     assert!(found.is_empty(), "{found:?}");
 
-    let loader = qemu.join("lib/ld-linux-x86-64.so.2");
-    let libraries = qemu.join("lib");
+    let loader = qemu.join("glibc/ld-linux-x86-64.so.2");
+    let libraries = format!("{0}/glibc:{0}/lib", qemu);
     let (_guard, folder) = scratch();
     let emulate = |args: &[&str]| {
         let program = qemu.join("bin/qemu-aarch64");
@@ -182,7 +182,7 @@ fn qemu_runs_programs_for_arm_and_loads_plugins() {
     let program = qemu.join("bin/qemu-aarch64");
     let resolved = run(&folder, &loader, &["--library-path", libraries.as_str(), "--list", program.as_str()]);
     let paths = resolved.lines().filter_map(|line| line.split_once(" => ")?.1.split(' ').next());
-    let foreign: Vec<&str> = paths.filter(|path| !path.starts_with(libraries.as_str())).collect();
+    let foreign: Vec<&str> = paths.filter(|path| !path.starts_with(qemu.as_str())).collect();
     assert!(resolved.contains("libglib-2.0.so.0 => ") && foreign.is_empty(), "{resolved}");
 
     let arm = "aarch64-linux-gnu-g++";

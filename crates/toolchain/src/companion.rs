@@ -62,11 +62,12 @@ pub enum CompanionKind {
         include: Utf8PathBuf,
     },
     /// An emulator of programs for AArch64, with each library that it needs, down to the C library: it is started by the
-    /// loader, as `LOADER --library-path LIBRARIES --argv0 NAME PROGRAM`, and so runs on any system.
+    /// loader, as `LOADER --library-path C_LIBRARY:LIBRARIES --argv0 NAME PROGRAM`, and so runs on any system. The C
+    /// library lies beside the loader, apart from the others: where the system's own is newer, that one is to be used.
     Emulator {
         /// Its path in the tree.
         program: Utf8PathBuf,
-        /// The dynamic loader's.
+        /// The dynamic loader's, beside the C library.
         loader: Utf8PathBuf,
         /// The folder's with the libraries.
         libraries: Utf8PathBuf,
