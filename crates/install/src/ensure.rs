@@ -7,7 +7,7 @@ use cuferry_arch::{CudaRelease, Host};
 use cuferry_digest::Digest;
 use cuferry_toolchain::layout;
 use cuferry_toolchain::package::Pick;
-use cuferry_toolchain::release_file::ReleaseFile;
+use cuferry_toolchain::release_file::{self, ReleaseFile};
 use cuferry_toolchain::toolkit::{Toolkit, ToolkitOrigin};
 
 use crate::data::Data;
@@ -96,6 +96,33 @@ pub fn ensure_libraries(
     let (plan, identity) = plan(data, "libraries", request, &hosts, picks);
     plan.carry_out(options, report, |parts| layout::libraries(parts, machine, &hosts))?;
     Ok(Libraries { root: plan.root, identity: identity.to_string() })
+}
+
+/// Folders for the library path of a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LibraryFolders {
+    /// Absolute paths if the data folder's is.
+    pub folders: Vec<Utf8PathBuf>,
+    /// The sonames of what no known release brings, sorted.
+    pub missing: Vec<String>,
+}
+
+/// CUDA libraries as programs of `host` load them (`libcudart.so.13`), with all that they need, out of the releases that
+/// [`release_file::sources`] says. What is not NVIDIA's, or of a release that is not pinned, is named as missing.
+pub fn ensure_shared_libraries(
+    data: &Utf8Path,
+    sonames: &[String],
+    host: Host,
+    options: &Options,
+    report: &Report<'_>,
+) -> Result<LibraryFolders, InstallError> {
+    let sources = release_file::sources(release_file::known(), sonames, host);
+    let ensure = |(release, libraries): &(&ReleaseFile, Vec<String>)| {
+        let request = Request { release, hosts: &[host], libraries };
+        Ok(ensure_libraries(data, &request, options, report)?.lib(host))
+    };
+    let folders = sources.releases.iter().map(ensure).collect::<Result<_, InstallError>>()?;
+    Ok(LibraryFolders { folders, missing: sources.missing })
 }
 
 /// A tree of `kind` out of `picks`, and what names it.

@@ -41,7 +41,9 @@ pub use companion::{
     installed_companion, installed_compilers, installed_emulator, installed_root,
 };
 pub use deb::unpack_deb;
-pub use ensure::{Libraries, Request, ensure, ensure_libraries, installed};
+pub use ensure::{
+    Libraries, LibraryFolders, Request, ensure, ensure_libraries, ensure_shared_libraries, installed,
+};
 pub use error::{Hostility, InstallError, Server};
 pub use lock::lock;
 pub use lock_mirror::{lock_companion, lock_release};

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
-use cuferry_testkit::{companion, lacking, scratch, skipped, toolkit};
+use cuferry_testkit::{companion, lacking, scratch, shared_libraries, skipped, toolkit};
 
 const KERNEL: &str = r"
 #include <thrust/version.h>
@@ -200,6 +200,20 @@ fn qemu_runs_programs_for_arm_and_loads_plugins() {
     run(&folder, Utf8Path::new("g++"), &[plugin.as_slice(), &libraries].concat());
     let text = emulate(&["-plugin", "./plugin.so", "-L", root.as_str(), "./program"]);
     assert_eq!(text, "4 103 C.UTF-8 caught\nthe plugin saw the end\n");
+}
+
+#[test]
+fn shared_libraries_for_arm_come_by_their_sonames() {
+    if Host::of_this_program() != Host::X86_64 {
+        return skipped("ARM runs ARM programs itself");
+    }
+    let names = ["libcudart.so.13".to_owned(), "libcublas.so.12".to_owned()];
+    let Some(found) = shared_libraries(&names, Host::Aarch64) else { return };
+    assert_eq!(found.missing, ["libcublas.so.12"], "no release of CUDA 12 is pinned");
+    let [folder] = found.folders.as_slice() else { panic!("{found:?}") };
+    let runtime = fs::read(folder.join("libcudart.so.13")).unwrap();
+    // ELF's e_machine: EM_AARCH64.
+    assert_eq!(runtime.get(18..20), Some(183_u16.to_le_bytes().as_slice()));
 }
 
 /// What programs use of a system's libraries: threads, exceptions, OpenMP, a locale, a library loaded by name.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
-use cuferry_install::{InstallError, Options, Request, ensure, ensure_companion};
+use cuferry_install::{
+    InstallError, LibraryFolders, Options, Request, ensure, ensure_companion, ensure_shared_libraries,
+};
 use cuferry_toolchain::{companion, release_file};
 
 pub use crate::inventory::inventory;
@@ -93,6 +95,24 @@ pub fn companion(name: &str) -> Option<Utf8PathBuf> {
         Ok(root) => Some(root),
         Err(error @ InstallError::Network { .. }) => {
             lacking(&format!("{name} is not here and cannot be fetched: {error}"));
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Folders with CUDA libraries by their sonames, which are fetched unless they are there. Without a network the test has to
+/// do without, but not in CI.
+#[track_caller]
+pub fn shared_libraries(sonames: &[String], host: Host) -> Option<LibraryFolders> {
+    let Some(data) = data_dir() else {
+        lacking("no folder for toolkits: HOME is not set");
+        return None;
+    };
+    match ensure_shared_libraries(&data, sonames, host, &options(), &|_| ()) {
+        Ok(found) => Some(found),
+        Err(error @ InstallError::Network { .. }) => {
+            lacking(&format!("{} are not here and cannot be fetched: {error}", sonames.join(", ")));
             None
         }
         Err(error) => panic!("{error}"),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
-use cuferry_arch::{CudaRelease, Host};
+use cuferry_arch::{CudaRelease, Host, library};
 use miette::Diagnostic;
 use serde::Deserialize;
 use thiserror::Error;
@@ -115,6 +115,37 @@ pub fn is_last_resort(known: &[ReleaseFile], release: CudaRelease) -> bool {
     known.iter().any(|file| file.release == release && !file.default)
 }
 
+/// Where shared libraries come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources<'a> {
+    /// Releases, each with the libraries to take of it as `-l` names them.
+    pub releases: Vec<(&'a ReleaseFile, Vec<String>)>,
+    /// What no release brings, sorted.
+    pub missing: Vec<String>,
+}
+
+/// Which of the releases `files` (oldest first) bring the shared libraries `sonames` (`libcudart.so.13`) for programs of
+/// `host`: the newest that brings all which can be brought, or else for each library the newest that has it. A newer release
+/// of the same major number serves programs of an older one (CUDA Compatibility Guide, "Minor Version Compatibility").
+pub fn sources<'a>(files: &'a [ReleaseFile], sonames: &[String], host: Host) -> Sources<'a> {
+    let wanted: BTreeSet<&String> = sonames.iter().collect();
+    let (found, missing): (BTreeSet<&String>, BTreeSet<&String>) =
+        wanted.into_iter().partition(|soname| files.iter().any(|file| file.bringing(soname, host).is_some()));
+    let mut releases: Vec<(&ReleaseFile, Vec<String>)> = Vec::new();
+    let newest = || files.iter().rev();
+    let all = newest().find(|file| found.iter().all(|soname| file.bringing(soname, host).is_some()));
+    for soname in found {
+        let of = |file: &'a ReleaseFile| Some((file, file.bringing(soname, host)?));
+        let Some((file, library)) = all.and_then(of).or_else(|| newest().find_map(of)) else { continue };
+        match releases.iter_mut().find(|(other, _)| other.release == file.release) {
+            Some((_, libraries)) => libraries.push(library.to_owned()),
+            None => releases.push((file, vec![library.to_owned()])),
+        }
+    }
+    releases.sort_by_key(|(file, _)| file.release);
+    Sources { releases, missing: missing.into_iter().cloned().collect() }
+}
+
 impl ReleaseFile {
     /// Reads a release file; `name` is for messages.
     pub fn parse(name: &str, text: &str) -> Result<Self, Box<ReleaseFileError>> {
@@ -131,6 +162,14 @@ impl ReleaseFile {
     /// A package by its name.
     pub fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| package.name == name)
+    }
+
+    /// The library with this soname, as `-l` names it, if programs of `host` can load it out of this release.
+    fn bringing<'n>(&self, soname: &'n str, host: Host) -> Option<&'n str> {
+        let row = library::by_soname(soname).filter(|row| row.cuda.contains(&self.release.major))?;
+        let (name, _) = soname.strip_prefix("lib")?.split_once(".so")?;
+        let here = !row.driver && self.package_with(name)?.archives.contains_key(&host);
+        here.then_some(name)
     }
 
     /// The package that holds a library.
@@ -498,5 +537,37 @@ sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
             file.packages[0].licence = licence;
             prop_assert_eq!(ReleaseFile::parse("any.toml", &file.to_string()).unwrap(), file);
         }
+    }
+
+    #[test]
+    fn libraries_are_found_by_their_sonames() {
+        #[track_caller]
+        fn find(sonames: &[&str], host: Host, expected: &[(&str, &[&str])], missing: &[&str]) {
+            let sonames: Vec<String> = sonames.iter().map(ToString::to_string).collect();
+            let found = sources(known(), &sonames, host);
+            let releases =
+                found.releases.iter().map(|(file, libraries)| (file.release.to_string(), libraries.clone()));
+            let expected = expected.iter().map(|(release, libraries)| {
+                (release.to_string(), libraries.iter().map(ToString::to_string).collect::<Vec<_>>())
+            });
+            assert_eq!(releases.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{sonames:?}");
+            assert_eq!(found.missing, missing, "{sonames:?}");
+        }
+        let arm = Host::Aarch64;
+        find(&["libcudart.so.13"], arm, &[("13.5", &["cudart"])], &[]);
+        let of_13: &[&str] = &["cublas", "cudart", "nvrtc"];
+        find(&["libcudart.so.13", "libcublas.so.13", "libnvrtc.so.13"], arm, &[("13.5", of_13)], &[]);
+        // cuRAND has had one number since CUDA 10: it is taken from where the rest comes from.
+        let of_11: &[&str] = &["cudart", "curand"];
+        find(&["libcurand.so.10", "libcudart.so.11.0"], arm, &[("11.8", of_11)], &[]);
+        find(&["libcurand.so.10"], arm, &[("13.5", &["curand"])], &[]);
+        let both: &[(&str, &[&str])] = &[("11.8", &["cudart"]), ("13.5", &["cublas"])];
+        find(&["libcudart.so.11.0", "libcublas.so.13"], arm, both, &[]);
+        // No release of CUDA 12 is pinned, the driver comes with no release, and others' libraries are not NVIDIA's.
+        let none = ["libc.so.6", "libcublas.so.12", "libcuda.so.1", "../libcudart.so.13", ""];
+        let mut sorted = none;
+        sorted.sort_unstable();
+        find(&none, arm, &[], &sorted);
+        find(&[], arm, &[], &[]);
     }
 }
