@@ -1,4 +1,5 @@
-//! Compiles the software device, an x86_64 `libcuda.so.1`, for the command to carry inside: nobody installs a second file.
+//! Compiles what the command carries inside, so that nobody installs a second file: the software device, an x86_64
+//! `libcuda.so.1`; and the plugin for qemu that carries an ARM program's driver calls.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 
 use std::env;
@@ -6,8 +7,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the library is made of: the crates of this workspace below it.
-const SOURCES: &[&str] = &["softgpu", "simt", "ptx", "driver", "binfmt", "arch", "digest"];
+/// What the libraries are made of: they, and the crates of this workspace below them.
+const SOURCES: &[&str] = &["softgpu", "thunk", "guest", "simt", "ptx", "driver", "binfmt", "arch", "digest"];
 
 fn main() {
     let crates = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("..");
@@ -25,9 +26,11 @@ fn main() {
             "--locked",
             "--package",
             "cuferry-softgpu",
+            "--package",
+            "cuferry-thunk",
             "--manifest-path",
         ])
-        .arg(crates.join("softgpu/Cargo.toml"))
+        .arg(crates.join("../Cargo.toml"))
         // Not the folder of the cargo that is at work: it is locked.
         .arg("--target-dir")
         .arg(&target);
@@ -38,9 +41,11 @@ fn main() {
         cargo.env_remove(name);
     }
     let status = cargo.status().unwrap_or_else(|error| panic!("cannot start cargo: {error}"));
-    assert!(status.success(), "the software device does not compile: cargo's words stand above");
-    let library = target.join("release/libcuferry_softgpu.so");
-    println!("cargo::rustc-env=CUFERRY_SOFTWARE_DEVICE={}", library.display());
+    assert!(status.success(), "the libraries do not compile: cargo's words stand above");
+    for (variable, library) in [("CUFERRY_SOFTWARE_DEVICE", "softgpu"), ("CUFERRY_THUNK", "thunk")] {
+        let file = target.join(format!("release/libcuferry_{library}.so"));
+        println!("cargo::rustc-env={variable}={}", file.display());
+    }
 }
 
 fn variable(name: &str) -> OsString {

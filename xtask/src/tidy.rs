@@ -62,6 +62,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
             "scan",
             "wrap",
             "run",
+            "guest",
         ],
     ),
 ];

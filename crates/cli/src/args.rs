@@ -70,10 +70,12 @@ the command's own.")]
         after_help = "Examples:\n  cuferry plan ~/robot\n  cuferry plan ~/robot --format dot | dot -Tsvg > plan.svg"
     )]
     Plan(Plan),
-    /// Run a program, a project or an image the best way that works here: on the GPU, or without one
+    /// Run a program (x86_64 or ARM), a project or an image the best way that works here: on the GPU, or without one
     #[command(after_help = "Examples:\n  \
         cuferry run ./detector --threshold 0.5       on the GPU that is here; without one, on the software device\n  \
         cuferry run --device soft ~/robot            build the project, and run it without a GPU\n  \
+        cuferry run ./arm_detector                   an ARM program, in qemu: its driver calls go to the GPU that is here\n  \
+        cuferry run --summary ./arm_detector         and where its time in the driver went\n  \
         cuferry run robot.tar                        an image, by docker or podman\n  \
         LD_LIBRARY_PATH=$(cuferry run --library-folder) ./detector\n\n\
 cuferry's own options come first; from the first other word on everything is the program's. `docs/software-device.md` says what \

@@ -1,5 +1,7 @@
 //! The machine itself: its CPU, its system, and whether it is a container, a virtual machine or WSL.
 
+use camino::Utf8Path;
+
 use crate::Root;
 
 /// A value, and where it was read.
@@ -133,13 +135,24 @@ fn glibc(root: &Root) -> Option<Known<String>> {
         ["/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/usr/lib", "/lib"];
     places.iter().find_map(|folder| {
         let path = format!("{folder}/libc.so.6");
-        let text = root.text(&path)?;
-        let at = text.find("GNU C Library")?;
-        let rest = text[at..].split_once("release version ")?.1;
-        let version: String = rest.chars().take_while(|char| char.is_ascii_digit() || *char == '.').collect();
-        let version = version.trim_end_matches('.').to_owned();
-        (!version.is_empty()).then(|| Known::new(version, path))
+        glibc_version(&root.text(&path)?).map(|version| Known::new(version, path))
     })
+}
+
+fn glibc_version(text: &str) -> Option<String> {
+    let at = text.find("GNU C Library")?;
+    let rest = text[at..].split_once("release version ")?.1;
+    let version: String = rest.chars().take_while(|char| char.is_ascii_digit() || *char == '.').collect();
+    let version = version.trim_end_matches('.').to_owned();
+    (!version.is_empty()).then_some(version)
+}
+
+/// The version of glibc's file `libc.so.6`: (2, 36). None if it is none.
+pub fn glibc_of(file: &Utf8Path) -> Option<(u32, u32)> {
+    let bytes = std::fs::read(file).ok()?;
+    let version = glibc_version(&String::from_utf8_lossy(&bytes))?;
+    let (major, minor) = version.split_once('.')?;
+    Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
 }
 
 fn surroundings(root: &Root, kernel: Option<&Known<String>>) -> Vec<Known<Surroundings>> {

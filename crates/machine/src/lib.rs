@@ -10,6 +10,7 @@ pub mod engine;
 pub mod environment;
 pub mod gpu;
 pub mod host;
+pub mod loaded;
 pub mod pci;
 pub mod pkg_config;
 mod probe;

@@ -1,9 +1,15 @@
-//! Runs a program the best way that works here: [`way`] decides, purely; [`device`] lays the software device out on disk;
-//! [`start`] makes this process the program.
+//! Runs a program the best way that works here: [`way`] decides, purely; [`device`] and [`forwarding`] lay out what is to be
+//! loaded; [`emulation`] is an ARM program's command line; [`start`] makes this process the program.
 
 pub mod device;
+pub mod emulation;
+pub mod forwarding;
+mod place;
 pub mod start;
 pub mod way;
 
-pub use device::{DeviceError, SoftwareDevice};
+pub use device::SoftwareDevice;
+pub use emulation::{Emulation, Qemu, Trace};
+pub use forwarding::Forwarding;
+pub use place::PlaceError;
 pub use way::{Ask, Choice, Device, Reason, Refusal, Way, choose};

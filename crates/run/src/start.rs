@@ -5,21 +5,21 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use camino::Utf8Path;
+use camino::Utf8PathBuf;
 
 /// What is started.
-#[derive(Clone, Debug)]
-pub struct Start<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
     /// The program's file.
-    pub program: &'a Utf8Path,
+    pub program: Utf8PathBuf,
     /// Its arguments, without its name.
-    pub args: &'a [OsString],
+    pub args: Vec<OsString>,
     /// Variables that are set, over those of this process.
     pub environment: Vec<(String, String)>,
 }
 
 /// Becomes the program. Comes back only where that fails, with what the system said.
-pub fn start(start: &Start<'_>) -> io::Error {
+pub fn start(start: &Start) -> io::Error {
     let variables = start.environment.iter().map(|(name, value)| (name, value));
-    Command::new(start.program).args(start.args).envs(variables).exec()
+    Command::new(&start.program).args(&start.args).envs(variables).exec()
 }

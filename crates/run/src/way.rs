@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use cuferry_arch::Host;
 use cuferry_inspect::inventory::{Form, Inventory, Machine};
-use cuferry_inspect::{Fact, Question, Verdict, verdict};
+use cuferry_inspect::{Fact, Outcome, Question, Verdict, verdict};
 
 /// What answers the calls of `libcuda.so.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Choice {
     pub way: Way,
     /// What answers its driver calls.
     pub device: Device,
+    /// The CPU that it is for: another one than this machine's is emulated. A script has none.
+    pub host: Host,
     /// Why.
     pub reason: Reason,
 }
@@ -78,12 +80,6 @@ pub enum Refusal {
     NotAProgram(Form),
     /// A program for another CPU than ARM's or this one.
     ForeignMachine(Machine),
-    /// A program for ARM: its host half would have to be emulated, which this version cannot do. With what would become of
-    /// it on the software device, where that is known.
-    Arm {
-        /// Whether the software device could run its device code, and the fact that decides.
-        emulate: Option<Fact>,
-    },
     /// A GPU is asked for, and none is here.
     NoGpu,
     /// The GPU that is here cannot run it, and the software device neither (or was not asked to).
@@ -93,6 +89,8 @@ pub enum Refusal {
         /// Why the software device cannot, if it cannot.
         soft: Option<Box<Fact>>,
     },
+    /// Neither a GPU nor the software device is what it lacks: a Jetson's own libraries.
+    NowhereHere(Fact),
     /// No GPU is here, or none is asked for, and the software device cannot run it.
     SoftCannot(Fact),
     /// The way and the device that are asked for exclude one another.
@@ -140,32 +138,48 @@ impl fmt::Display for Way {
 pub fn choose(inventory: Option<&Inventory>, gpus: &[Question], ask: Ask) -> Result<Choice, Refusal> {
     let device = wanted_device(ask)?;
     let Some(inventory) = inventory else {
-        return without_code(device, !gpus.is_empty(), |gpu| Reason::Script { gpu });
+        return without_code(device, Host::X86_64, !gpus.is_empty(), |gpu| Reason::Script { gpu });
     };
     if inventory.form != Form::Program {
         return Err(Refusal::NotAProgram(inventory.form));
     }
     let machine = inventory.host.as_ref().map_or(Machine::None, |host| host.machine);
-    match machine {
+    let host = match machine {
         Machine::Host(Host::X86_64) if ask.way == Some(Way::Hybrid) => return Err(Refusal::Contradiction),
-        Machine::Host(Host::X86_64) => {}
-        Machine::Host(Host::Aarch64) => {
-            let emulate = asked_about(inventory, None).emulate;
-            return Err(Refusal::Arm { emulate: emulate.map(|way| way.fact) });
-        }
+        Machine::Host(Host::Aarch64) if ask.way == Some(Way::Native) => return Err(Refusal::Contradiction),
+        Machine::Host(host) => host,
         other => return Err(Refusal::ForeignMachine(other)),
-    }
+    };
     if !inventory.has_device_code() {
-        return without_code(device, !gpus.is_empty(), |gpu| Reason::NothingInside { gpu });
+        // What is left to say is whether it wants a Jetson's own libraries.
+        return match asked_about(inventory, gpus.first()).hybrid {
+            Some(way) if !way.works => Err(Refusal::NowhereHere(way.fact)),
+            _ => without_code(device, host, !gpus.is_empty(), |gpu| Reason::NothingInside { gpu }),
+        };
     }
     // The best of the GPUs that are here decides: the program may choose among them, too.
-    let on_gpu = gpus
-        .iter()
-        .map(|question| asked_about(inventory, Some(question)))
-        .min_by_key(|verdict| verdict.outcome);
+    let on_gpu = gpus.iter().map(|question| on_gpu(inventory, question)).min_by_key(|fit| fit.outcome);
     let soft = asked_about(inventory, gpus.first()).emulate;
     let soft = soft.map(|way| if way.works { Ok(way.fact) } else { Err(way.fact) });
-    decide(device, on_gpu, soft)
+    decide(device, host, on_gpu, soft)
+}
+
+/// How a program fares on a GPU: its device code alone decides for one whose host half is emulated.
+struct Fit {
+    outcome: Outcome,
+    runs: bool,
+    fact: Fact,
+}
+
+fn on_gpu(inventory: &Inventory, question: &Question) -> Fit {
+    let verdict = asked_about(inventory, Some(question));
+    match verdict.hybrid {
+        Some(way) => {
+            let outcome = if way.works { Outcome::Jit } else { Outcome::Impossible };
+            Fit { outcome, runs: way.works, fact: way.fact }
+        }
+        None => Fit { outcome: verdict.outcome, runs: verdict.outcome.runs(), fact: verdict.fact },
+    }
 }
 
 fn wanted_device(ask: Ask) -> Result<Option<Device>, Refusal> {
@@ -185,6 +199,7 @@ fn asked_about(inventory: &Inventory, question: Option<&Question>) -> Verdict {
 
 fn without_code(
     device: Option<Device>,
+    host: Host,
     gpu: bool,
     reason: impl FnOnce(bool) -> Reason,
 ) -> Result<Choice, Refusal> {
@@ -192,40 +207,39 @@ fn without_code(
     if device == Device::Gpu && !gpu {
         return Err(Refusal::NoGpu);
     }
-    Ok(Choice { way: way_of(device), device, reason: reason(gpu) })
+    Ok(Choice { way: way_of(device, host), device, host, reason: reason(gpu) })
 }
 
 fn decide(
     device: Option<Device>,
-    on_gpu: Option<Verdict>,
+    host: Host,
+    on_gpu: Option<Fit>,
     soft: Option<Result<Fact, Fact>>,
 ) -> Result<Choice, Refusal> {
-    let choice = |device: Device, reason: Reason| Ok(Choice { way: way_of(device), device, reason });
+    let choice =
+        |device: Device, reason: Reason| Ok(Choice { way: way_of(device, host), device, host, reason });
     match (device, on_gpu, soft) {
         (Some(Device::Soft), _, Some(Ok(fact))) => choice(Device::Soft, Reason::Asked(fact)),
         (None, None, Some(Ok(fact))) => choice(Device::Soft, Reason::NoGpu(fact)),
         (Some(Device::Soft), _, Some(Err(fact))) | (None, None, Some(Err(fact))) => {
             Err(Refusal::SoftCannot(fact))
         }
-        (Some(Device::Gpu), Some(verdict), _) if verdict.outcome.runs() => {
-            choice(Device::Gpu, Reason::Asked(verdict.fact))
-        }
-        (None, Some(verdict), _) if verdict.outcome.runs() => {
-            choice(Device::Gpu, Reason::FitsGpu(verdict.fact))
-        }
-        (None, Some(verdict), Some(Ok(fact))) => choice(Device::Soft, Reason::GpuCannot(verdict.fact, fact)),
-        (_, Some(verdict), soft) => {
+        (Some(Device::Gpu), Some(fit), _) if fit.runs => choice(Device::Gpu, Reason::Asked(fit.fact)),
+        (None, Some(fit), _) if fit.runs => choice(Device::Gpu, Reason::FitsGpu(fit.fact)),
+        (None, Some(fit), Some(Ok(fact))) => choice(Device::Soft, Reason::GpuCannot(fit.fact, fact)),
+        (_, Some(fit), soft) => {
             let soft = soft.and_then(Result::err).map(Box::new);
-            Err(Refusal::GpuCannot { gpu: Box::new(verdict.fact), soft })
+            Err(Refusal::GpuCannot { gpu: Box::new(fit.fact), soft })
         }
         // A program with device code always has an answer about the software device: that leaves who asks for a GPU.
         (_, None, _) => Err(Refusal::NoGpu),
     }
 }
 
-fn way_of(device: Device) -> Way {
-    match device {
-        Device::Gpu => Way::Native,
-        Device::Soft => Way::Emulate,
+fn way_of(device: Device, host: Host) -> Way {
+    match (device, host) {
+        (Device::Gpu, Host::X86_64) => Way::Native,
+        (Device::Gpu, Host::Aarch64) => Way::Hybrid,
+        (Device::Soft, _) => Way::Emulate,
     }
 }

@@ -41,11 +41,11 @@ fn check(program: &str, gpus: &str, asked: &str, expected: &str) {
         Err(refusal) => match refusal {
             Refusal::NotAProgram(form) => format!("not a program: {form:?}"),
             Refusal::ForeignMachine(_) => "foreign".to_owned(),
-            Refusal::Arm { emulate } => format!("arm {}", emulate.map_or("-", |fact| fact.id())),
             Refusal::NoGpu => "no GPU".to_owned(),
             Refusal::GpuCannot { gpu, soft } => {
                 format!("gpu cannot {} {}", gpu.id(), soft.map_or("-", |fact| fact.id()))
             }
+            Refusal::NowhereHere(fact) => format!("nowhere {}", fact.id()),
             Refusal::SoftCannot(fact) => format!("soft cannot {}", fact.id()),
             Refusal::Contradiction => "contradiction".to_owned(),
         },
@@ -79,12 +79,24 @@ fn what_is_asked_for_is_done_or_refused() {
 }
 
 #[test]
+fn an_arm_program_runs_where_its_device_half_does() {
+    check("aarch64; sm_87 compute_87@8.5", "90", "", "hybrid fits CF3002");
+    check("aarch64; sm_87 compute_87@8.5", "", "", "emulate no-gpu CF3004");
+    check("aarch64; sm_87 compute_87@8.5", "90", "soft", "emulate asked CF3004");
+    check("aarch64; sm_87 compute_87@8.5", "90", "native", "contradiction");
+    check("aarch64; sm_87 compute_87@8.5", "80", "", "emulate gpu-cannot CF3013 CF3004");
+    check("aarch64; sm_87", "90", "", "gpu cannot CF3012 CF3030");
+    check("aarch64; sm_87", "", "soft", "soft cannot CF3030");
+    check("aarch64", "90", "", "hybrid nothing-inside");
+    check("aarch64", "", "", "emulate nothing-inside");
+    check("aarch64; needs libnvbufsurface.so.1.0.0", "90", "", "nowhere CF3020");
+    check("aarch64; needs libnvbufsurface.so.1.0.0; sm_90", "90", "", "gpu cannot CF3020 CF3020");
+}
+
+#[test]
 fn what_nothing_here_runs_is_refused_with_the_fact() {
     check("x86_64; sm_87", "90", "", "gpu cannot CF3012 CF3030");
     check("x86_64; sm_87", "", "", "soft cannot CF3030");
-    check("aarch64; sm_87 compute_87@8.5", "90", "", "arm CF3004");
-    check("aarch64; sm_87", "", "soft", "arm CF3030");
-    check("aarch64", "", "", "arm -");
     check("arm32", "", "", "foreign");
     check("sm_87", "90", "", "not a program: Fatbin");
     check("x86_64; soname libx.so; sm_90", "90", "", "not a program: SharedLibrary");

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_arch::Host;
 use cuferry_artifact::{Artifact, ArtifactKind, Limits};
 use cuferry_inspect::Question;
 use cuferry_inspect::inventory::Inventory;
 use cuferry_inspect::read::Effort;
+use cuferry_run::emulation::SEARCH_PATH;
 use cuferry_run::start::{Start, start};
 use cuferry_run::{Choice, Device, SoftwareDevice, choose};
 
@@ -15,11 +17,9 @@ use crate::commands::rebuild;
 use crate::context::Context;
 use crate::failure::{Answer, Failure, Fault};
 use crate::inspect::{collect, here};
+use crate::run::arm::emulation;
 use crate::run::{container, words};
 use crate::words::print;
-
-/// The variable by which the loader finds libraries before all other places (`ld.so(8)`).
-const SEARCH_PATH: &str = "LD_LIBRARY_PATH";
 
 pub(crate) fn run(context: &Context, args: &Run) -> Result<Answer, Failure> {
     if args.library_folder {
@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, args: &Run) -> Result<Answer, Failure> {
         return Ok(Answer::Good);
     }
     let (what, rest) = args.command.split_first().ok_or_else(nothing_named)?;
-    let path = find(context, what)?;
+    let path = find(context, args.root.as_deref(), what)?;
     if path.is_dir() && !path.join("oci-layout").exists() {
         return project(context, args, &path, rest);
     }
@@ -58,6 +58,10 @@ fn program(
         words::announce(&choice);
     }
     let before = context.environment.get(SEARCH_PATH);
+    if choice.host != Host::of_this_program() {
+        let start = emulation(context, args, choice.device)?.start(path, rest, before);
+        return Err(words::cannot_start(path, &cuferry_run::start::start(&start)));
+    }
     let mut folders: Vec<String> = Vec::new();
     if choice.device == Device::Soft {
         folders.push(software_device(context)?.folder.to_string());
@@ -68,7 +72,7 @@ fn program(
         folders.extend(before.filter(|before| !before.is_empty()).map(str::to_owned));
         environment.push((SEARCH_PATH.to_owned(), folders.join(":")));
     }
-    let error = start(&Start { program: path, args: rest, environment });
+    let error = start(&Start { program: path.to_owned(), args: rest.to_vec(), environment });
     Err(words::cannot_start(path, &error))
 }
 
@@ -106,9 +110,15 @@ pub(crate) fn software_device(context: &Context) -> Result<SoftwareDevice, Failu
         .map_err(|error| Failure::new(Fault::Machine, error))
 }
 
-/// A path that is there, or a command on `PATH`.
-fn find(context: &Context, what: &OsString) -> Result<Utf8PathBuf, Failure> {
+/// A path that is there, in the root first if there is one; or a command on `PATH`.
+fn find(context: &Context, root: Option<&Utf8Path>, what: &OsString) -> Result<Utf8PathBuf, Failure> {
     let text = what.to_str().ok_or_else(|| words::not_found(&what.to_string_lossy()))?;
+    if let (Some(root), Some(inside)) = (root, text.strip_prefix('/')) {
+        let path = context.absolute(root).join(inside);
+        if path.exists() {
+            return Ok(path);
+        }
+    }
     let path = context.absolute(Utf8Path::new(text));
     if path.exists() {
         return Ok(path);

@@ -8,12 +8,13 @@ use std::sync::Mutex;
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
 use cuferry_install::{
-    InstallError, Options, Progress, Report, Request, ensure, ensure_companion, ensure_compiler,
-    ensure_headers, ensure_libraries, lock, lock_companion, lock_release,
+    Emulator, InstallError, Options, Progress, Report, Request, Root, ensure, ensure_companion,
+    ensure_compiler, ensure_emulator, ensure_headers, ensure_libraries, ensure_root, lock, lock_companion,
+    lock_release,
 };
 use cuferry_machine::compiler;
 use cuferry_toolchain::choose::{CompilerError, choose_compiler};
-use cuferry_toolchain::companion::{self, Companion};
+use cuferry_toolchain::companion::{self, Companion, CompanionKind};
 use cuferry_toolchain::compiler::{Family, HostCompiler};
 use cuferry_toolchain::package::Source;
 use cuferry_toolchain::release_file::{self, PickError, ReleaseFile};
@@ -152,6 +153,35 @@ pub(crate) fn fetch_compiler(
     });
     show.finish();
     result.map(Some).map_err(install_failure)
+}
+
+/// The emulator of ARM programs.
+pub(crate) fn fetch_emulator(context: &Context, offline: bool) -> Result<Emulator, Failure> {
+    fetch_kind(context, offline, ensure_emulator, |kind| matches!(kind, CompanionKind::Emulator { .. }))
+}
+
+/// The C and C++ libraries that ARM programs load.
+pub(crate) fn fetch_root(context: &Context, offline: bool) -> Result<Root, Failure> {
+    fetch_kind(context, offline, ensure_root, |kind| {
+        matches!(kind, CompanionKind::Root { host: Host::Aarch64 })
+    })
+}
+
+/// The companion of a kind, of which there is one.
+fn fetch_kind<T>(
+    context: &Context,
+    offline: bool,
+    ensure: fn(&Utf8Path, &Companion, &Options, &Report<'_>) -> Result<T, InstallError>,
+    wanted: fn(&CompanionKind) -> bool,
+) -> Result<T, Failure> {
+    let companion = companion::known().iter().find(|companion| wanted(&companion.kind));
+    let companion = companion.expect("a file of toolchains/ is one");
+    let show = Downloads::new(context);
+    let result = ensure(&context.data_dir(), companion, &options(context, offline), &|progress| {
+        show.hear(progress);
+    });
+    show.finish();
+    result.map_err(install_failure)
 }
 
 /// The folder of a companion's headers, for `-I`.

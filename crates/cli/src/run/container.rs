@@ -61,7 +61,7 @@ pub(crate) fn run(
     }
     words.push(format!("sha256:{}", image.config_digest).into());
     words.extend(rest.iter().cloned());
-    let error = start(&Start { program: &engine.path, args: &words, environment: Vec::new() });
+    let error = start(&Start { program: engine.path.clone(), args: words, environment: Vec::new() });
     Err(words::cannot_start(&engine.path, &error))
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use camino::Utf8Path;
+use cuferry_arch::Host;
 use cuferry_inspect::inventory::Form;
 use cuferry_run::{Choice, Device, Reason, Refusal};
 
@@ -10,7 +11,8 @@ use crate::failure::{Failure, Fault};
 
 /// One line on standard error, before the program has its say.
 pub(crate) fn announce(choice: &Choice) {
-    eprintln!("cuferry: {} on {}: {}", choice.way, device(choice.device), reason(choice));
+    let host = if choice.host == Host::of_this_program() { "" } else { ", its ARM host half in qemu" };
+    eprintln!("cuferry: {} on {}{host}: {}", choice.way, device(choice.device), reason(choice));
 }
 
 fn device(device: Device) -> &'static str {
@@ -52,17 +54,14 @@ pub(crate) fn refused(path: &Utf8Path, refusal: &Refusal) -> Failure {
             format!("`{path}` is a program for {machine}: neither this machine nor any of the three ways runs it"),
             "rebuild it from its sources: `cuferry rebuild DIR`".to_owned(),
         ),
-        Refusal::Arm { emulate } => {
-            let device_half = emulate.as_ref().map_or(String::new(), |fact| format!(" (its device half: {fact})"));
-            (
-                Fault::Project,
-                "run::arm",
-                format!(
-                    "`{path}` is a program for ARM, and this version of cuferry does not emulate a host half{device_half}"
-                ),
-                "with the sources at hand: `cuferry rebuild DIR`, then run what it makes".to_owned(),
-            )
-        }
+        Refusal::NowhereHere(fact) => (
+            Fault::Project,
+            "run::jetson_only",
+            format!("`{path}` runs on a Jetson alone: {fact}"),
+            "`cuferry inspect` names each such library with its nearest answer on x86_64; with the sources at hand: \
+             `cuferry rebuild DIR`"
+                .to_owned(),
+        ),
         Refusal::NoGpu => (
             Fault::Machine,
             "run::no_gpu",
@@ -93,8 +92,8 @@ pub(crate) fn refused(path: &Utf8Path, refusal: &Refusal) -> Failure {
             Fault::Usage,
             "run::contradiction",
             "`--way` and `--device` exclude one another, or the program".to_owned(),
-            "`native` and `hybrid` go with `gpu`, `emulate` with `soft`; `hybrid` is for ARM programs; give one of them, or \
-             neither"
+            "`native` and `hybrid` go with `gpu`, `emulate` with `soft`; `hybrid` is for ARM programs, `native` for those of \
+             this machine; give one of them, or neither"
                 .to_owned(),
         ),
     };
