@@ -171,7 +171,7 @@ fn qemu_runs_programs_for_arm_and_loads_plugins() {
     assert!(found.is_empty(), "{found:?}");
 
     let loader = qemu.join("glibc/ld-linux-x86-64.so.2");
-    let libraries = format!("{0}/glibc:{0}/lib", qemu);
+    let libraries = format!("{qemu}/glibc:{qemu}/lib");
     let (_guard, folder) = scratch();
     let emulate = |args: &[&str]| {
         let program = qemu.join("bin/qemu-aarch64");
