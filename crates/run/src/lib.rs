@@ -1,6 +1,7 @@
 //! Runs a program the best way that works here: [`way`] decides, purely; [`device`] and [`forwarding`] lay out what is to be
 //! loaded; [`emulation`] is an ARM program's command line; [`start`] makes this process the program.
 
+pub mod attended;
 pub mod device;
 pub mod emulation;
 pub mod forwarding;
