@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("simt", 1, &["ptx"]),
     ("scan", 1, &["arch", "compat"]),
     ("needs", 1, &["arch", "compat"]),
+    ("verify", 1, &[]),
     ("plan", 2, &["arch", "digest", "graph", "project", "toolchain", "translate"]),
     ("machine", 3, &["arch", "binfmt", "toolchain"]),
     ("install", 3, &["arch", "binfmt", "digest", "toolchain"]),
