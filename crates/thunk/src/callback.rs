@@ -50,21 +50,11 @@ unsafe extern "C" {
     static FIRST: u8;
 }
 
-/// A function of the program's, as the driver has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Callback {
-    /// Its address in the program.
-    pub(crate) function: u64,
-    /// Whether it may call the driver. What a stream calls may not: the driver says so (`CUDA_ERROR_NOT_PERMITTED`), but
-    /// knows it by its own thread, which is not the one that the function runs on here.
-    pub(crate) may_call: bool,
-}
-
 #[derive(Default)]
 struct Callbacks {
-    /// By their stubs' numbers.
-    all: Vec<Callback>,
-    numbers: HashMap<Callback, usize>,
+    /// The program's functions, by their stubs' numbers.
+    all: Vec<u64>,
+    numbers: HashMap<u64, usize>,
 }
 
 static CALLBACKS: Mutex<Option<Callbacks>> = Mutex::new(None);
@@ -74,13 +64,13 @@ fn callbacks() -> MutexGuard<'static, Option<Callbacks>> {
 }
 
 /// The host's address for a function of the program's; 0 stays 0. None if there are too many.
-pub(crate) fn to_host(callback: Callback) -> Option<u64> {
-    if callback.function == 0 {
+pub(crate) fn to_host(function: u64) -> Option<u64> {
+    if function == 0 {
         return Some(0);
     }
     let mut callbacks = callbacks();
     let callbacks = callbacks.get_or_insert_default();
-    let number = match callbacks.numbers.get(&callback) {
+    let number = match callbacks.numbers.get(&function) {
         Some(number) => *number,
         None if callbacks.all.len() == STUBS => {
             report::once(format!(
@@ -89,8 +79,8 @@ pub(crate) fn to_host(callback: Callback) -> Option<u64> {
             return None;
         }
         None => {
-            callbacks.all.push(callback);
-            callbacks.numbers.insert(callback, callbacks.all.len() - 1);
+            callbacks.all.push(function);
+            callbacks.numbers.insert(function, callbacks.all.len() - 1);
             callbacks.all.len() - 1
         }
     };
@@ -101,16 +91,15 @@ pub(crate) fn to_host(callback: Callback) -> Option<u64> {
 pub(crate) fn to_guest(address: u64) -> u64 {
     let offset = address.wrapping_sub((&raw const FIRST) as u64);
     let number = usize::try_from(offset / STRIDE).unwrap_or(usize::MAX);
-    let known = with_number(number).filter(|_| offset.is_multiple_of(STRIDE));
-    known.map_or(address, |callback| callback.function)
+    with_number(number).filter(|_| offset.is_multiple_of(STRIDE)).unwrap_or(address)
 }
 
-fn with_number(number: usize) -> Option<Callback> {
+fn with_number(number: usize) -> Option<u64> {
     callbacks().as_ref().and_then(|callbacks| callbacks.all.get(number)).copied()
 }
 
 /// The driver calls a function of the program's.
 extern "C" fn enter(number: u32, arguments: &[u64; 6]) -> u64 {
-    let callback = with_number(number as usize).expect("a stub's address is given away with its function");
-    call::from_here(callback.function, arguments).unwrap_or_else(|| worker::call(callback, arguments))
+    let function = with_number(number as usize).expect("a stub's address is given away with its function");
+    call::from_here(function, arguments).unwrap_or_else(|| worker::call(function, arguments))
 }

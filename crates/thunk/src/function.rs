@@ -4,15 +4,14 @@
 use cuferry_driver::functions::{Lookup, lookup};
 use cuferry_driver::types::{
     CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM, CU_GRAPH_NODE_TYPE_HOST, CUDA_ERROR_NO_DEVICE,
-    CUDA_ERROR_NOT_FOUND, CUDA_ERROR_NOT_PERMITTED, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_OUT_OF_MEMORY,
-    CUDA_HOST_NODE_PARAMS, CUgraphNodeParams, CUgraphNodeType,
+    CUDA_ERROR_NOT_FOUND, CUDA_ERROR_NOT_SUPPORTED, CUDA_ERROR_OUT_OF_MEMORY, CUDA_HOST_NODE_PARAMS,
+    CUgraphNodeParams, CUgraphNodeType,
 };
 use cuferry_driver::{FUNCTIONS, Function};
 use cuferry_guest::{Entry, Frame, entry};
 
-use crate::arguments::{self, Arguments, Shape};
+use crate::arguments::{Arguments, Shape};
 use crate::call::Guest;
-use crate::callback::Callback;
 use crate::native::Address;
 use crate::state::{State, state};
 use crate::{callback, memory, report, signal, table, trace, worker};
@@ -22,10 +21,6 @@ use crate::{callback, memory, report, signal, table, trace, worker};
 pub(crate) struct Plan {
     pub(crate) shape: Shape,
     special: Special,
-    /// Whether the function of the program's that it takes is one that a stream calls.
-    streams: bool,
-    /// Whether such a function may call it all the same: it needs nothing of the device.
-    harmless: bool,
 }
 
 /// What is special about a function. Numbers are those of its integer parameters.
@@ -106,10 +101,7 @@ fn plan(function: &Function) -> Plan {
             .or_else(|| position("*mut CUgraphNodeParams").map(Special::Node))
             .unwrap_or(Special::Nothing),
     };
-    let streams = callback.is_some_and(|index| ["CUhostFn", "CUstreamCallback"].contains(&integers[index]));
-    let harmless = ["cuGetErrorName", "cuGetErrorString", "cuDriverGetVersion", "cuGetProcAddress"]
-        .contains(&function.name);
-    Plan { shape, special, streams, harmless }
+    Plan { shape, special }
 }
 
 /// Calls the function whose entry has that index.
@@ -134,9 +126,6 @@ pub(crate) fn call(
         return CUDA_ERROR_NOT_SUPPORTED.into();
     };
     let plan = state.plans[index];
-    if !plan.harmless && !worker::may_call() {
-        return CUDA_ERROR_NOT_PERMITTED.into();
-    }
     let arguments = plan.shape.read(frame);
     let call = Call { address, plan, arguments, floats: frame.floats, symbol };
     let traced = trace::enter();
@@ -164,8 +153,7 @@ impl Call {
             Special::Table => table::find(at(0), at(1), &|| self.native(&self.arguments), state),
             Special::Callback(index) => {
                 worker::ensure(guest);
-                let callback = Callback { function: at(index), may_call: !self.plan.streams };
-                let Some(stub) = callback::to_host(callback) else { return CUDA_ERROR_OUT_OF_MEMORY.into() };
+                let Some(stub) = callback::to_host(at(index)) else { return CUDA_ERROR_OUT_OF_MEMORY.into() };
                 self.native(&self.with(index, stub))
             }
             Special::HostNode(index) => {
@@ -222,7 +210,7 @@ impl Call {
     fn native(&self, arguments: &Arguments) -> u64 {
         let _within = signal::within(self.symbol);
         // A `CUresult`, of 32 bits: what is above means nothing.
-        arguments::call(self.address, self.plan.shape, arguments, &self.floats) & 0xffff_ffff
+        worker::native(self.address, self.plan.shape, arguments, &self.floats) & 0xffff_ffff
     }
 
     fn with(&self, index: usize, value: u64) -> Arguments {
@@ -247,13 +235,9 @@ impl Call {
                 // Which function it is does not matter: an entry is found by its symbol.
                 state.address(Entry::Function { function: &FUNCTIONS[0], symbol })
             }
-            Lookup::Unknown | Lookup::TooNew { .. } => None,
+            // The runtime looks all functions up: who calls this one is to hear of it.
+            Lookup::Unknown | Lookup::TooNew { .. } => table::unknown(&name, state),
         };
-        if found.is_none() && !name.is_empty() {
-            report::once(format!(
-                "{name} is newer than this cuferry, which does not know how to call it: not found"
-            ));
-        }
         // SAFETY: the driver has just written it.
         unsafe { (address as *mut u64).write_unaligned(found.unwrap_or(0)) };
         if found.is_some() { 0 } else { CUDA_ERROR_NOT_FOUND.into() }
@@ -269,8 +253,7 @@ impl Call {
         let mut copy = unsafe { from.read_unaligned() };
         let function = (&raw mut copy.fn_).cast::<u64>();
         // SAFETY: the first member, a function's address or 0.
-        let callback = Callback { function: unsafe { function.read() }, may_call: false };
-        let Some(stub) = callback::to_host(callback) else {
+        let Some(stub) = callback::to_host(unsafe { function.read() }) else {
             return CUDA_ERROR_OUT_OF_MEMORY.into();
         };
         unsafe { function.write(stub) };
@@ -286,8 +269,7 @@ impl Call {
         }
         let function = function_of(node);
         let guest = unsafe { function.read_unaligned() };
-        let callback = Callback { function: guest, may_call: false };
-        let Some(stub) = callback::to_host(callback) else { return CUDA_ERROR_OUT_OF_MEMORY.into() };
+        let Some(stub) = callback::to_host(guest) else { return CUDA_ERROR_OUT_OF_MEMORY.into() };
         unsafe { function.write_unaligned(stub) };
         let result = self.native(&self.arguments);
         unsafe { function.write_unaligned(guest) };

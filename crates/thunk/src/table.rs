@@ -17,10 +17,9 @@ use cuferry_guest::{Entry, Frame, TABLE_SLOTS};
 
 use crate::arguments::{self, Arguments, Shape};
 use crate::call::Guest;
-use crate::callback::Callback;
 use crate::native::{Address, Native};
 use crate::state::{State, state};
-use crate::{callback, report, signal, trace};
+use crate::{callback, report, signal, trace, worker};
 
 /// A table that is known.
 struct Known {
@@ -57,11 +56,13 @@ const KNOWN: [Known; 10] = [
 /// The largest table known has 26 words.
 const MOST_WORDS: usize = 256;
 
+/// What an entry of the program's library stands for that is given away here.
 #[derive(Clone, Copy)]
-struct Slot {
-    table: &'static Known,
-    index: usize,
-    function: Address,
+enum Slot {
+    /// A function of a private table.
+    Function { table: &'static Known, index: usize, function: Address },
+    /// A function that the driver has, and that is not known here: how to call it cannot be told.
+    Unknown(&'static str),
 }
 
 #[derive(Default)]
@@ -128,7 +129,8 @@ fn shadow(known: &'static Known, theirs: u64, state: &State) -> Option<u64> {
         if slot == TABLE_SLOTS {
             return None;
         }
-        tables.slots.push(Slot { table: known, index, function: Address(word(index) as *mut c_void) });
+        let function = Address(word(index) as *mut c_void);
+        tables.slots.push(Slot::Function { table: known, index, function });
         words.push(state.address(Entry::Table(slot))?);
     }
     let made = words.leak().as_ptr() as u64;
@@ -136,38 +138,59 @@ fn shadow(known: &'static Known, theirs: u64, state: &State) -> Option<u64> {
     Some(made)
 }
 
+/// The address in the program of a function that the driver has and that is not known here; none if there is no room.
+pub(crate) fn unknown(name: &str, state: &State) -> Option<u64> {
+    let mut tables = tables();
+    let known = tables.slots.iter().position(|slot| matches!(slot, Slot::Unknown(other) if *other == name));
+    let slot = known.unwrap_or(tables.slots.len());
+    if slot == TABLE_SLOTS {
+        return None;
+    }
+    if known.is_none() {
+        tables.slots.push(Slot::Unknown(name.to_owned().leak()));
+    }
+    state.address(Entry::Table(slot))
+}
+
 /// Calls the function in a slot.
 pub(crate) fn call(slot: usize, frame: &Frame, guest: Guest<'_>) -> u64 {
     let known = tables().slots.get(slot).copied();
     let (Some(slot), Some(state)) = (known, state()) else { return CUDA_ERROR_INVALID_VALUE.into() };
+    let (table, index, function) = match slot {
+        Slot::Function { table, index, function } => (table, index, function),
+        Slot::Unknown(name) => {
+            report::once(format!("{name} is not carried from an ARM program to the driver: error 801"));
+            return CUDA_ERROR_NOT_SUPPORTED.into();
+        }
+    };
     let begun = trace::enter();
-    let result = match (slot.table.uuid, slot.index) {
+    let result = match (table.uuid, index) {
         (INTEGRITY, 1) => integrity(frame, state, guest),
         (STORAGE, 0) => {
             // put(context, key, value, destructor): the driver calls the destructor with the context's end.
             let mut arguments = frame.integers;
-            match callback::to_host(Callback { function: arguments[3], may_call: true }) {
+            match callback::to_host(arguments[3]) {
                 Some(stub) => {
                     arguments[3] = stub;
-                    native(slot, arguments)
+                    native(table, function, arguments)
                 }
                 None => CUDA_ERROR_OUT_OF_MEMORY.into(),
             }
         }
-        _ => native(slot, frame.integers),
+        _ => native(table, function, frame.integers),
     };
     if let Some(begun) = begun {
-        trace::leave_table(begun, slot.table.name, slot.index, &frame.integers, result);
+        trace::leave_table(begun, table.name, index, &frame.integers, result);
     }
     result
 }
 
-fn native(slot: Slot, integers: [u64; 8]) -> u64 {
-    let _within = signal::within(slot.table.name);
+fn native(table: &'static Known, function: Address, integers: [u64; 8]) -> u64 {
+    let _within = signal::within(table.name);
     let mut all = [0; arguments::MOST];
     all[..8].copy_from_slice(&integers);
     let shape = Shape { integers: 8, large: None };
-    arguments::call(slot.function, shape, &Arguments(all), &[0; 8])
+    worker::native(function, shape, &Arguments(all), &[0; 8])
 }
 
 /// `(version, seconds, answer)`: made of the program's own tables, as the runtime in it sees them.

@@ -133,8 +133,10 @@ const BYTES: [&str; 3] = ["ByteCount", "bytesize", "count"];
 
 /// A call of a private function has ended.
 pub(crate) fn leave_table(begun: Instant, table: &str, index: usize, integers: &[u64; 8], result: u64) {
-    let values: Vec<_> = integers[..4].iter().map(|value| ("", show("usize", *value))).collect();
-    end(begun, &format!("{table}[{index}]"), &values, result & 0xffff_ffff, 0);
+    let values: Vec<_> = integers[..4].iter().map(|value| ("", format!("{value:#x}"))).collect();
+    // Some of these functions return nothing: what is no error code is no error.
+    let code = u32::try_from(result & 0xffff_ffff).ok().filter(|code| results::code(*code).is_some());
+    end(begun, &format!("{table}[{index}]"), &values, code.unwrap_or(0).into(), 0);
 }
 
 /// Pointers and handles in hexadecimal, numbers in decimal, with the bits that their type has.

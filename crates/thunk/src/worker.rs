@@ -1,16 +1,18 @@
 //! Threads of the program's that run what the driver calls from threads of its own: a host's thread has no place in the
 //! program, with its thread-local variables and its stack.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use cuferry_driver::types::CUDA_ERROR_UNKNOWN;
 use cuferry_guest::Entry;
 
+use crate::arguments::{self, Arguments, Shape};
 use crate::call::{Guest, SCRATCH};
-use crate::callback::Callback;
+use crate::native::Address;
 use crate::report;
 use crate::state::state;
 
@@ -18,9 +20,25 @@ use crate::state::state;
 const MOST: usize = 64;
 
 struct Job {
-    callback: Callback,
+    function: u64,
     arguments: [u64; 6],
-    answer: SyncSender<u64>,
+    host: SyncSender<Message>,
+}
+
+/// What the program's thread has for the driver's that waits for it.
+enum Message {
+    /// The function has returned.
+    Returned(u64),
+    /// The function calls the driver: the driver's own thread is to do it. What a stream calls is not permitted most of the
+    /// driver's functions, and the driver knows its threads.
+    Call { call: Box<Native>, answer: SyncSender<u64> },
+}
+
+struct Native {
+    function: Address,
+    shape: Shape,
+    arguments: Arguments,
+    floats: [u64; 8],
 }
 
 #[derive(Default)]
@@ -33,12 +51,20 @@ struct Queue {
 static QUEUE: Mutex<Queue> = Mutex::new(Queue { jobs: VecDeque::new(), idle: 0, threads: 0 });
 static CHANGED: Condvar = Condvar::new();
 thread_local! {
-    static MAY_CALL: Cell<bool> = const { Cell::new(true) };
+    /// The driver's thread for which this one runs a function.
+    static HOST: RefCell<Option<SyncSender<Message>>> = const { RefCell::new(None) };
 }
 
-/// Whether this thread may call the driver: not while it runs a function that may not.
-pub(crate) fn may_call() -> bool {
-    MAY_CALL.get()
+/// Calls a function of the driver's: on this thread, or on the driver's thread for which this one runs a function.
+pub(crate) fn native(function: Address, shape: Shape, arguments: &Arguments, floats: &[u64; 8]) -> u64 {
+    let host = HOST.with_borrow(Clone::clone);
+    let Some(host) = host else { return arguments::call(function, shape, arguments, floats) };
+    let (answer, returned) = sync_channel(1);
+    let call = Box::new(Native { function, shape, arguments: *arguments, floats: *floats });
+    if host.send(Message::Call { call, answer }).is_err() {
+        return CUDA_ERROR_UNKNOWN.into();
+    }
+    returned.recv().unwrap_or(CUDA_ERROR_UNKNOWN.into())
 }
 
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -87,11 +113,11 @@ pub(crate) fn run(guest: Guest<'_>) -> u64 {
         if last {
             start(guest);
         }
-        MAY_CALL.set(job.callback.may_call);
-        let value = guest.call(job.callback.function, &job.arguments);
-        MAY_CALL.set(true);
+        HOST.set(Some(job.host.clone()));
+        let value = guest.call(job.function, &job.arguments);
+        HOST.set(None);
         // Who asked may be gone with the process that it was in.
-        let _ = job.answer.send(value);
+        let _ = job.host.send(Message::Returned(value));
     }
 }
 
@@ -110,9 +136,18 @@ fn block_signals(guest: Guest<'_>) {
 }
 
 /// Has a thread of the program's call a function, and waits for what it returns.
-pub(crate) fn call(callback: Callback, arguments: &[u64; 6]) -> u64 {
-    let (answer, returned) = sync_channel(1);
-    queue().jobs.push_back(Job { callback, arguments: *arguments, answer });
+pub(crate) fn call(function: u64, arguments: &[u64; 6]) -> u64 {
+    let (host, messages) = sync_channel(1);
+    queue().jobs.push_back(Job { function, arguments: *arguments, host });
     CHANGED.notify_one();
-    returned.recv().unwrap_or(0)
+    loop {
+        match messages.recv() {
+            Ok(Message::Returned(value)) => return value,
+            Ok(Message::Call { call, answer }) => {
+                let _ =
+                    answer.send(arguments::call(call.function, call.shape, &call.arguments, &call.floats));
+            }
+            Err(_) => return 0,
+        }
+    }
 }
