@@ -59,7 +59,7 @@ fn program(
     }
     let before = context.environment.get(SEARCH_PATH);
     if choice.host != Host::of_this_program() {
-        let start = emulation(context, args, choice.device)?.start(path, rest, before);
+        let start = emulation(context, args, path, choice.device)?.start(path, rest, before);
         return Err(words::cannot_start(path, &cuferry_run::start::start(&start)));
     }
     let mut folders: Vec<String> = Vec::new();

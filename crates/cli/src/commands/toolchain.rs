@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::{CudaRelease, Host};
 use cuferry_install::{
-    Emulator, InstallError, Options, Progress, Report, Request, Root, ensure, ensure_companion,
-    ensure_compiler, ensure_emulator, ensure_headers, ensure_libraries, ensure_root, lock, lock_companion,
-    lock_release,
+    Emulator, InstallError, LibraryFolders, Options, Progress, Report, Request, Root, ensure,
+    ensure_companion, ensure_compiler, ensure_emulator, ensure_headers, ensure_libraries, ensure_root,
+    ensure_shared_libraries, lock, lock_companion, lock_release,
 };
 use cuferry_machine::compiler;
 use cuferry_toolchain::choose::{CompilerError, choose_compiler};
@@ -153,6 +153,22 @@ pub(crate) fn fetch_compiler(
     });
     show.finish();
     result.map(Some).map_err(install_failure)
+}
+
+/// Shared CUDA libraries, by the names that programs of `host` load.
+pub(crate) fn fetch_shared_libraries(
+    context: &Context,
+    sonames: &[String],
+    host: Host,
+    offline: bool,
+) -> Result<LibraryFolders, Failure> {
+    let show = Downloads::new(context);
+    let options = options(context, offline);
+    let result = ensure_shared_libraries(&context.data_dir(), sonames, host, &options, &|progress| {
+        show.hear(progress);
+    });
+    show.finish();
+    result.map_err(install_failure)
 }
 
 /// The emulator of ARM programs.

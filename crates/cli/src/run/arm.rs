@@ -7,6 +7,7 @@ use cuferry_install::{Emulator, installed_emulator, installed_root};
 use cuferry_machine::{emulator, host, loaded};
 use cuferry_run::{Device, Emulation, Forwarding, Qemu, Trace};
 
+use super::library;
 use crate::args::run::Run;
 use crate::commands::run::software_device;
 use crate::commands::toolchain::{fetch_emulator, fetch_root};
@@ -17,7 +18,12 @@ use crate::failure::{Failure, Fault};
 const DRIVER: &str = "libcuda.so.1";
 
 /// What a program for ARM runs in, with that device.
-pub(crate) fn emulation(context: &Context, args: &Run, device: Device) -> Result<Emulation, Failure> {
+pub(crate) fn emulation(
+    context: &Context,
+    args: &Run,
+    program: &Utf8Path,
+    device: Device,
+) -> Result<Emulation, Failure> {
     let data = context.data_dir();
     let forwarding = Forwarding::ensure(&data, &cuferry_guest::library(), super::PLUGIN)
         .map_err(|error| Failure::new(Fault::Machine, error))?;
@@ -25,16 +31,19 @@ pub(crate) fn emulation(context: &Context, args: &Run, device: Device) -> Result
         Device::Gpu => loaded::library("libcuda.so").map_or(DRIVER.to_owned(), |path| path.to_string()),
         Device::Soft => software_device(context)?.library().to_string(),
     };
+    let root = match &args.root {
+        Some(root) => root_of(context, root)?,
+        None => minimal_root(context, args.offline)?,
+    };
+    let mut libraries = vec![forwarding.guest];
+    libraries.extend(library::folders(context, program, &root, args.offline)?);
     Ok(Emulation {
         qemu: qemu(context, args.offline)?,
-        root: match &args.root {
-            Some(root) => root_of(context, root)?,
-            None => minimal_root(context, args.offline)?,
-        },
+        root,
         plugin: forwarding.plugin,
         drivers: vec![driver],
         fallback: None,
-        libraries: vec![forwarding.guest],
+        libraries,
         trace: Trace { file: args.trace.clone(), summary: args.summary },
     })
 }

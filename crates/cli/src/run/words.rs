@@ -114,6 +114,13 @@ fn form_words(form: Form) -> &'static str {
     }
 }
 
+pub(crate) fn libraries_missing(program: &Utf8Path, missing: &[String]) -> Failure {
+    let help = "copy them from the machine that the program comes from, and name their folder in LD_LIBRARY_PATH, or that \
+                machine's whole root: `--root DIR`";
+    let message = format!("`{program}` loads what neither its root nor cuferry has: {}", missing.join(", "));
+    Failure::say(Fault::Machine, "run::libraries", message, help)
+}
+
 pub(crate) fn not_found(what: &str) -> Failure {
     let help = "give a program's path, the name of a command on PATH, a project's folder, or an image";
     Failure::say(Fault::Usage, "run::not_found", format!("`{what}` is not there"), help)
