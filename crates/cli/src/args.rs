@@ -1,6 +1,7 @@
 //! The command line: every command, option and help text.
 
 pub(crate) mod build;
+pub(crate) mod image;
 pub(crate) mod run;
 pub(crate) mod scan;
 
@@ -82,6 +83,14 @@ cuferry's own options come first; from the first other word on everything is the
 the software device can do, and how it is set.\n\n\
 Exit codes: the program's own; 1 it cannot run here, and the report says why; 2 wrong use; 3 the machine lacks something.")]
     Run(run::Run),
+    /// Make an x86_64 image of an arm64 one: its programs run in qemu, their driver calls go to the GPU
+    #[command(after_help = "Examples:\n  \
+        cuferry image robot-arm64.tar                 writes robot-arm64-x86_64.tar, for any machine with an NVIDIA GPU\n  \
+        cuferry image --allow-soft robot-arm64.tar    and, where there is none, for the software device\n  \
+        docker run --rm --gpus all acme/robot:1.0-x86_64\n\n\
+Entry point, command, environment, user and working folder are the old image's. `docs/hybrid.md` says what cannot work.\n\n\
+Exit codes: 0 written; 2 wrong use; 3 the machine lacks something.")]
+    Image(image::Image),
     /// Say what device code a file, folder, wheel or image holds, and what becomes of it on a GPU
     #[command(after_help = "Examples:\n  \
         cuferry inspect ./detector                          on the GPU that is here, or on those there are\n  \

@@ -3,6 +3,7 @@
 pub(crate) mod cmake;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod make;

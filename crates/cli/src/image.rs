@@ -1,5 +1,7 @@
 //! From finished programs to an image: which files, which libraries, which settings.
 
+pub(crate) mod hybrid;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -7,7 +7,7 @@ mod json;
 mod question;
 mod text;
 
-pub(crate) use collect::{FileReport, Report, collect};
+pub(crate) use collect::{FileReport, Report, collect, configured};
 pub(crate) use dump::dump;
 pub(crate) use question::{Questions, about, here, questions};
 

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Wrap(args) => commands::wrap::run(&context, args),
         Command::Plan(args) => commands::plan::run(&context, args).map(|()| Answer::Good),
         Command::Run(args) => commands::run::run(&context, args),
+        Command::Image(args) => commands::image::run(&context, args),
         Command::Inspect(args) => commands::inspect::run(&context, args),
         Command::Scan(args) => commands::scan::run(&context, args),
         Command::Explain(args) => commands::explain::run(args),

@@ -4,6 +4,7 @@ use std::mem::offset_of;
 
 use crate::entry::{Entry, STRIDE, count, index_of};
 use crate::frame::{Frame, IMPORTS, NUMBER, WITHOUT_PLUGIN};
+use crate::starter::START_NUMBER;
 
 /// The register that holds the entry's index on the way to the common code: `x16`, which calls may overwrite.
 const INDEX: u32 = 16;
@@ -16,6 +17,8 @@ const LINK: u32 = 30;
 /// The register of a system call's number.
 const CALL: u32 = 8;
 
+/// `exit`, on aarch64.
+const EXIT: u16 = 93;
 /// `mmap`, on aarch64 (include/uapi/asm-generic/unistd.h).
 const MMAP: u16 = 222;
 const PROT_READ: u16 = 1;
@@ -118,6 +121,13 @@ fn write_init(words: &mut Vec<u32>, common: usize, imports: i64) {
     words.push(movz(INDEX, u16::try_from(start).expect("there are some thousand entries")));
     words.push(branch(words.len(), common) | LINKED);
     words.extend([load_pair(FRAME_POINTER, LINK, 0), add_to_stack(STACK, 16), RETURN]);
+}
+
+/// The program that asks for another one to be started. Where nobody hears it, it ends as a shell does that finds no such
+/// command.
+pub(crate) fn starter_code() -> [u32; 6] {
+    let number = u16::try_from(START_NUMBER).expect("16 bits");
+    [add_to_stack(0, 0), movz(CALL, number), SUPERVISOR_CALL, movz(0, 127), movz(CALL, EXIT), SUPERVISOR_CALL]
 }
 
 const SUPERVISOR_CALL: u32 = 0xD400_0001;

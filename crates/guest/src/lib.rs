@@ -12,7 +12,9 @@ mod code;
 mod elf;
 mod entry;
 mod frame;
+mod starter;
 
 pub use elf::library;
 pub use entry::{Entry, STRIDE, TABLE_SLOTS, count, entry, index_of};
 pub use frame::{Frame, NUMBER, Start};
+pub use starter::{START_NUMBER, starter};

@@ -85,9 +85,11 @@ pub(crate) fn config_json(plan: &ImagePlan, layers: &[WrittenLayer]) -> Vec<u8> 
     let mut document = plan.base.as_ref().map(|base| base.config.clone()).unwrap_or_default();
     document.insert("architecture".to_owned(), plan.host.oci_architecture().into());
     document.insert("os".to_owned(), "linux".into());
-    if let Some(variant) = plan.host.oci_variant() {
-        document.insert("variant".to_owned(), variant.into());
-    }
+    match plan.host.oci_variant() {
+        Some(variant) => document.insert("variant".to_owned(), variant.into()),
+        // That of a base for another CPU.
+        None => document.remove("variant"),
+    };
     document.insert("created".to_owned(), created.as_str().into());
     let diff_ids: Vec<String> = layers.iter().map(|layer| sha256(layer.diff_id)).collect();
     document.insert("rootfs".to_owned(), json!({"type": "layers", "diff_ids": diff_ids}));

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::report;
 use crate::state::settings;
 
 /// So many scripts may name one another; the kernel's own limit is near.
@@ -34,6 +35,48 @@ pub(crate) fn execveat(folder: u64, path: u64, arguments: u64, environment: u64,
     if flags == 0 && (absolute || here) {
         execve(path, arguments, environment);
     }
+}
+
+/// What [`cuferry_guest::starter`] asks for: its own arguments are the command. `stack` is the address of their count.
+pub(crate) fn start(stack: u64) {
+    // SAFETY: the kernel's layout of a new program's stack: the count, the arguments, 0, the environment, 0.
+    let (arguments, environment) = unsafe {
+        let count = (stack as *const u64).read();
+        (list(stack + 8), list(stack + 8 * (count + 2)))
+    };
+    let command: Vec<CString> = arguments.into_iter().skip(1).collect();
+    let Some(name) = command.first().cloned() else {
+        report::line("the image names no command, and none was given");
+        end(127);
+    };
+    let shown = name.to_string_lossy().into_owned();
+    let candidates = candidates(&name, &environment);
+    let found = candidates.iter().find(|path| within_root(path).is_file());
+    let Some(path) = found else {
+        report::line(&format!("`{shown}` is not there"));
+        end(127);
+    };
+    begin(path, command, environment);
+    // It came back: it is no program for ARM, or may not be run.
+    report::line(&format!("`{}` cannot be started: it is no ARM program, or may not be run", path.display()));
+    end(126);
+}
+
+/// Where a command may be: as it is, or in the folders of `PATH`.
+fn candidates(name: &CStr, environment: &[CString]) -> Vec<PathBuf> {
+    let name = Path::new(OsStr::from_bytes(name.to_bytes()));
+    if name.components().count() > 1 || name.is_absolute() {
+        return vec![name.to_owned()];
+    }
+    let path = environment.iter().find_map(|variable| variable.as_bytes().strip_prefix(b"PATH="));
+    // What the C library takes where there is none (execvp(3)).
+    let path = path.unwrap_or(b"/bin:/usr/bin");
+    path.split(|byte| *byte == b':').map(|folder| Path::new(OsStr::from_bytes(folder)).join(name)).collect()
+}
+
+fn end(code: i32) -> ! {
+    // SAFETY: the process has no other thread, and nothing to write.
+    unsafe { libc::_exit(code) }
 }
 
 /// # Safety

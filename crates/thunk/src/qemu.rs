@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use cuferry_guest::NUMBER;
+use cuferry_guest::{NUMBER, START_NUMBER};
 
 use crate::settings::Settings;
 use crate::{call, exec, memory, report, signal, state, trace};
@@ -111,6 +111,7 @@ extern "C" fn on_syscall(
 ) {
     match number {
         NUMBER => call::serve(first),
+        START_NUMBER => exec::start(first),
         number::EXECVE => exec::execve(first, second, third),
         number::EXECVEAT => exec::execveat(first, second, third, fourth, fifth),
         number::RT_SIGPROCMASK => signal::mask_changes(first, second),

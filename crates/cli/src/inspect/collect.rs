@@ -211,7 +211,7 @@ impl<'a> Surroundings<'a> {
 }
 
 /// The folders that `/etc/ld.so.conf` names; the files that it includes are patterns of one folder in all distributions.
-fn configured(tree: &Tree) -> Vec<String> {
+pub(crate) fn configured(tree: &Tree) -> Vec<String> {
     let (mut folders, includes) = resolve::ld_so_conf(&text_of(tree, "etc/ld.so.conf").unwrap_or_default());
     for include in includes {
         let pattern = if include.starts_with('/') { include } else { format!("/etc/{include}") };

@@ -24,9 +24,7 @@ pub(crate) fn emulation(
     program: &Utf8Path,
     device: Device,
 ) -> Result<Emulation, Failure> {
-    let data = context.data_dir();
-    let forwarding = Forwarding::ensure(&data, &cuferry_guest::library(), super::PLUGIN)
-        .map_err(|error| Failure::new(Fault::Machine, error))?;
+    let forwarding = forwarding(context)?;
     let driver = match device {
         Device::Gpu => loaded::library("libcuda.so").map_or(DRIVER.to_owned(), |path| path.to_string()),
         Device::Soft => software_device(context)?.library().to_string(),
@@ -46,6 +44,13 @@ pub(crate) fn emulation(
         libraries,
         trace: Trace { file: args.trace.clone(), summary: args.summary },
     })
+}
+
+/// The plugin and the guest's library of this very cuferry.
+fn forwarding(context: &Context) -> Result<Forwarding, Failure> {
+    let (guest, starter) = (cuferry_guest::library(), cuferry_guest::starter());
+    Forwarding::ensure(&context.data_dir(), &guest, super::PLUGIN, &starter)
+        .map_err(|error| Failure::new(Fault::Machine, error))
 }
 
 /// The folder that the user names.
@@ -78,20 +83,98 @@ fn qemu(context: &Context, offline: bool) -> Result<Qemu, Failure> {
     fetch_emulator(context, offline).map(|own| with_loader(&own))
 }
 
+/// Everything that runs ARM programs, to be taken elsewhere.
+pub(crate) struct Bundle {
+    /// qemu.
+    pub(crate) program: Utf8PathBuf,
+    /// The loader that starts it: one of [`c_library`](Self::c_library).
+    pub(crate) loader: Utf8PathBuf,
+    /// The files of the C library.
+    pub(crate) c_library: Vec<Utf8PathBuf>,
+    /// The files of all other libraries.
+    pub(crate) libraries: Vec<Utf8PathBuf>,
+    /// Licences, each under a name of its own.
+    pub(crate) licences: Vec<(String, Utf8PathBuf)>,
+    /// The plugin, and the guest's library.
+    pub(crate) forwarding: Forwarding,
+}
+
+/// cuferry's own qemu, which is the same everywhere, with all that it needs.
+pub(crate) fn bundle(context: &Context, offline: bool) -> Result<Bundle, Failure> {
+    let own = match installed_emulator(&context.data_dir()) {
+        Some(own) => own,
+        None => fetch_emulator(context, offline)?,
+    };
+    let (loader, c_library) = match newer_system_loader(&own) {
+        Some(loader) => {
+            let folder = loaded::library("libc.so.6").and_then(|path| path.parent().map(Utf8Path::to_owned));
+            let files = C_LIBRARY.iter().filter_map(|name| Some(folder.as_ref()?.join(name)));
+            let mut files: Vec<_> = files.filter(|path| path.exists()).collect();
+            files.push(loader.clone());
+            (loader, files)
+        }
+        None => (own.loader.clone(), files(own.loader.parent().unwrap_or(&own.root))?),
+    };
+    let mut licences = Vec::new();
+    for folder in files(&own.root.join("licences"))? {
+        let name = folder.file_name().unwrap_or_default().to_owned();
+        licences.extend(
+            files(&folder)?
+                .into_iter()
+                .map(|file| (format!("{name}/{}", file.file_name().unwrap_or_default()), file)),
+        );
+    }
+    Ok(Bundle {
+        loader,
+        c_library,
+        libraries: files(&own.libraries)?,
+        licences,
+        program: own.program,
+        forwarding: forwarding(context)?,
+    })
+}
+
+/// The parts of the C library that qemu, a plugin or a driver may load.
+const C_LIBRARY: [&str; 7] = [
+    "libc.so.6",
+    "libm.so.6",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libresolv.so.2",
+    "libutil.so.1",
+];
+
+/// What lies in a folder, sorted.
+fn files(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
+    let entries =
+        folder.read_dir_utf8().and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(|error| {
+            let help = "remove the folder, and cuferry installs it anew";
+            Failure::say(Fault::Machine, "run::qemu", format!("cannot read `{folder}`: {error}"), help)
+        })?;
+    let mut paths: Vec<_> = entries.into_iter().map(camino::Utf8DirEntry::into_path).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 /// Its own libraries, and of its own C library and the system's the newer one: the plugin was built for the system's.
 fn with_loader(own: &Emulator) -> Qemu {
-    let own_folder = own.loader.parent().map(Utf8Path::to_owned).unwrap_or_default();
-    let system = loaded::library("libc.so.6").and_then(|path| host::glibc_of(&path));
-    let newer = host::glibc_of(&own_folder.join("libc.so.6")) < system;
-    let loader = match system_loader().filter(|_| newer) {
+    let loader = match newer_system_loader(own) {
         Some(loader) => (loader, vec![own.libraries.clone()]),
-        None => (own.loader.clone(), vec![own_folder, own.libraries.clone()]),
+        None => {
+            let c_library = own.loader.parent().map(Utf8Path::to_owned).unwrap_or_default();
+            (own.loader.clone(), vec![c_library, own.libraries.clone()])
+        }
     };
     Qemu { program: own.program.clone(), loader: Some(loader) }
 }
 
-/// The loader that has started this very process.
-fn system_loader() -> Option<Utf8PathBuf> {
+/// The loader that has started this very process, if its C library is newer than the one that came with qemu.
+fn newer_system_loader(own: &Emulator) -> Option<Utf8PathBuf> {
+    let own = host::glibc_of(&own.loader.with_file_name("libc.so.6"));
+    if host::glibc_of(&loaded::library("libc.so.6")?) <= own {
+        return None;
+    }
     let file = std::fs::File::open("/proc/self/exe").ok()?;
     ElfInfo::read(file).ok()?.interpreter.map(Utf8PathBuf::from)
 }

@@ -4,19 +4,25 @@ use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::{Command, Stdio};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
+use cuferry_arch::Host;
 use cuferry_artifact::{Artifact, ImageInfo, Tree};
+use cuferry_digest::Digest;
 use cuferry_inspect::inventory::Inventory;
 use cuferry_machine::engine::{Answer as EngineAnswer, Engine, engines};
+use cuferry_oci::Destination;
 use cuferry_run::start::{Start, start};
 use cuferry_run::{Device, choose};
+use tempfile::TempDir;
 
 use super::words;
 use crate::args::run::Run;
 use crate::commands::run::{inventories, software_device};
 use crate::context::Context;
 use crate::failure::{Answer, Failure, Fault};
+use crate::image::hybrid;
 use crate::inspect::here;
+use crate::interrupt::Interrupts;
 
 /// Where a container finds the software device.
 const PLACE: &str = "/run/cuferry/software-device";
@@ -28,6 +34,12 @@ pub(crate) fn run(
     artifact: &Artifact,
     rest: &[OsString],
 ) -> Result<Answer, Failure> {
+    if args.trace.is_some() || args.summary || args.root.is_some() {
+        let help =
+            "leave them out, or run the program itself: an image has its own root, and its calls stay inside";
+        let message = "`--root`, `--trace` and `--summary` are for programs, not for images";
+        return Err(Failure::say(Fault::Usage, "run::image_options", message, help));
+    }
     let image = image(path, artifact)?;
     let engine = engine(context)?;
     if engine.name == "docker" && path.is_dir() {
@@ -41,12 +53,24 @@ pub(crate) fn run(
     if !args.quiet {
         words::announce(&choice);
     }
-    load(&engine, path)?;
+    // An ARM image is made one that runs here, which the engine keeps, and this command does not.
+    let arm = choice.host != Host::of_this_program();
+    let id = if arm {
+        let made = made_to_run(context, args, path, artifact)?;
+        load(&engine, &made.archive)?;
+        made.id
+    } else {
+        load(&engine, path)?;
+        image.config_digest
+    };
     let mut words: Vec<OsString> = ["run", "--rm", "--interactive"].map(OsString::from).into();
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         words.push("--tty".into());
     }
+    words.extend(settings(context).map(|name| OsString::from(format!("--env={name}"))));
     match choice.device {
+        // It is inside.
+        Device::Soft if arm => {}
         Device::Soft => {
             let device = software_device(context)?;
             let search = image.env.iter().find_map(|line| line.strip_prefix("LD_LIBRARY_PATH="));
@@ -54,15 +78,36 @@ pub(crate) fn run(
             let search = search.map_or(PLACE.to_owned(), |search| format!("{PLACE}:{search}"));
             words.push(format!("--volume={}:{PLACE}:ro", device.folder).into());
             words.push(format!("--env=LD_LIBRARY_PATH={search}").into());
-            words.extend(settings(context).map(|name| OsString::from(format!("--env={name}"))));
         }
         Device::Gpu if engine.name == "podman" => words.push("--device=nvidia.com/gpu=all".into()),
         Device::Gpu => words.push("--gpus=all".into()),
     }
-    words.push(format!("sha256:{}", image.config_digest).into());
+    words.push(format!("sha256:{id}").into());
     words.extend(rest.iter().cloned());
     let error = start(&Start { program: engine.path.clone(), args: words, environment: Vec::new() });
     Err(words::cannot_start(&engine.path, &error))
+}
+
+/// An image that runs on this machine what an ARM image holds.
+struct Made {
+    /// Removed with this value.
+    _folder: TempDir,
+    archive: Utf8PathBuf,
+    /// What engines call it.
+    id: Digest,
+}
+
+fn made_to_run(context: &Context, args: &Run, path: &Utf8Path, artifact: &Artifact) -> Result<Made, Failure> {
+    let root = context.temporary_dir();
+    let folder = root.map_or_else(TempDir::new, TempDir::new_in).map_err(|error| {
+        let help = "name a folder that is yours and on a disk with room: `TMPDIR=FOLDER`";
+        Failure::say(Fault::Machine, "run::temporary", format!("no room for an image: {error}"), help)
+    })?;
+    let archive = Utf8Path::from_path(folder.path()).unwrap_or(Utf8Path::new("/tmp")).join("image.tar");
+    let interrupts = Interrupts::watch()?;
+    let request = hybrid::Request { path, artifact, name: None, soft: true, offline: args.offline };
+    let written = hybrid::write(context, &request, &Destination::Archive(archive.clone()), &interrupts)?;
+    Ok(Made { _folder: folder, archive, id: written.config_digest })
 }
 
 /// The one image for this machine.
