@@ -39,6 +39,7 @@ pub struct Info {
 
 type SyscallCallback = extern "C" fn(u64, c_uint, i64, u64, u64, u64, u64, u64, u64, u64, u64);
 type RegisterSyscall = unsafe extern "C" fn(u64, SyscallCallback);
+type RegisterReturn = unsafe extern "C" fn(u64, extern "C" fn(u64, c_uint, i64, i64));
 type RegisterExit = unsafe extern "C" fn(u64, extern "C" fn(u64, *mut c_void), *mut c_void);
 
 /// QEMU's entry: it has loaded the plugin. Anything but 0 ends QEMU.
@@ -69,15 +70,18 @@ pub unsafe extern "C" fn qemu_plugin_install(
         Ok(settings) => settings,
         Err(message) => return failed(&message),
     };
-    let (Some(syscall), Some(exit)) =
-        (symbol(c"qemu_plugin_register_vcpu_syscall_cb"), symbol(c"qemu_plugin_register_atexit_cb"))
-    else {
+    let (Some(syscall), Some(returned), Some(exit)) = (
+        symbol(c"qemu_plugin_register_vcpu_syscall_cb"),
+        symbol(c"qemu_plugin_register_vcpu_syscall_ret_cb"),
+        symbol(c"qemu_plugin_register_atexit_cb"),
+    ) else {
         return failed("this qemu has no plugins that see system calls");
     };
     state::set_settings(settings);
     // SAFETY: they are what their names say, as QEMU's header declares them.
     unsafe {
         std::mem::transmute::<*mut c_void, RegisterSyscall>(syscall)(id, on_syscall);
+        std::mem::transmute::<*mut c_void, RegisterReturn>(returned)(id, on_returned);
         std::mem::transmute::<*mut c_void, RegisterExit>(exit)(id, on_exit, std::ptr::null_mut());
     }
     0
@@ -90,6 +94,7 @@ fn failed(why: &str) -> c_int {
 
 /// System calls that are looked at, by their numbers on aarch64.
 mod number {
+    pub(super) const RT_SIGACTION: i64 = 134;
     pub(super) const RT_SIGPROCMASK: i64 = 135;
     pub(super) const EXECVE: i64 = 221;
     pub(super) const EXECVEAT: i64 = 281;
@@ -109,13 +114,22 @@ extern "C" fn on_syscall(
     _: u64,
     _: u64,
 ) {
+    signal::thread_is_the_programs();
     match number {
         NUMBER => call::serve(first),
         START_NUMBER => exec::start(first),
         number::EXECVE => exec::execve(first, second, third),
         number::EXECVEAT => exec::execveat(first, second, third, fourth, fifth),
+        number::RT_SIGACTION => signal::action_changes(first, second),
         number::RT_SIGPROCMASK => signal::mask_changes(first, second),
         _ => memory::reveal(number, [first, second, third, fourth, fifth, sixth]),
+    }
+}
+
+/// QEMU calls it behind each system call of the program's.
+extern "C" fn on_returned(_: u64, _: c_uint, number: i64, _: i64) {
+    if number == number::RT_SIGACTION {
+        signal::action_changed();
     }
 }
 

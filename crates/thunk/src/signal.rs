@@ -1,28 +1,39 @@
-//! Signals while a thread of the program's is in the driver.
+//! Signals, where the driver is involved.
 //!
-//! QEMU notes a signal, and delivers it when the system call returns: a program that waits for a kernel that never ends
-//! could not be interrupted. So a signal that would end the program ends it from here, too; and one that the driver itself
-//! causes (a bad address) is named with the call.
+//! QEMU notes a signal, and delivers it when the system call returns that the program is in. So a program that waits for a
+//! kernel that never ends could not be interrupted: a signal that ends the program ends it from here, too. A signal that
+//! reaches a thread of the driver's, of which QEMU knows nothing, is sent on to the program. And a bad address that the
+//! driver is given is named with the call.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Signals that end a program that has no handler for them.
 const ENDING: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 /// Signals of bad addresses.
 const FAULTS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+/// One behind the largest signal.
+const SIGNALS: usize = 65;
 
 thread_local! {
     /// The driver's function that this thread is in.
     static WITHIN: Cell<Option<&'static str>> = const { Cell::new(None) };
+    /// Whether this is a thread of the program's.
+    static PROGRAM: Cell<bool> = const { Cell::new(false) };
+    /// The signal whose action the program is changing.
+    static CHANGED: Cell<c_int> = const { Cell::new(0) };
     /// The signals that the program has blocked in this thread, as Linux keeps them: bit n-1 for signal n.
     static BLOCKED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What QEMU did on a signal.
-static BEFORE: OnceLock<Vec<(c_int, libc::sigaction)>> = OnceLock::new();
+/// The same for the program's first thread.
+static BLOCKED_IN_MAIN: AtomicU64 = AtomicU64::new(0);
+/// The signals for which the program has a handler, or which it ignores.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// What QEMU does on each signal: a function's address, or 0.
+static QEMU: [AtomicUsize; SIGNALS] = [const { AtomicUsize::new(0) }; SIGNALS];
 
 /// A thread is in the driver for as long as this lives.
 pub(crate) struct Within(Option<&'static str>);
@@ -42,52 +53,77 @@ impl Drop for Within {
     }
 }
 
-/// From now on, signals are looked at before QEMU sees them. A signal that the program sets a handler for is QEMU's alone
-/// again: it replaces this one.
+/// This thread makes system calls of the program's.
+pub(crate) fn thread_is_the_programs() {
+    PROGRAM.set(true);
+}
+
+/// From now on, signals are looked at before QEMU sees them.
 pub(crate) fn watch() {
-    let mut before = Vec::new();
-    for signal in ENDING.into_iter().chain(FAULTS) {
-        let mut old = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: places for old and new actions; the new one is the old one with another function.
-        unsafe {
-            if libc::sigaction(signal, std::ptr::null(), old.as_mut_ptr()) != 0 {
-                continue;
-            }
-            let old = old.assume_init();
-            // One that is ignored, or not QEMU's, is left alone.
-            if old.sa_flags & libc::SA_SIGINFO == 0 {
-                continue;
-            }
-            before.push((signal, old));
-        }
-    }
-    if BEFORE.set(before).is_err() {
-        return;
-    }
-    for (signal, old) in BEFORE.get().into_iter().flatten() {
-        let mut new = *old;
-        new.sa_sigaction = on_signal as *const () as usize;
-        // SAFETY: as above.
-        unsafe { libc::sigaction(*signal, &raw const new, std::ptr::null_mut()) };
+    for signal in 1..c_int::try_from(SIGNALS).expect("65") {
+        wrap(signal);
     }
 }
 
+/// Puts the handler of this module before QEMU's, where that is in place.
+fn wrap(signal: c_int) {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a place for the action; where there is no such signal, nothing is done.
+    if unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } != 0 {
+        return;
+    }
+    // SAFETY: it has just been filled.
+    let mut action = unsafe { action.assume_init() };
+    let own = on_signal as *const () as usize;
+    // QEMU's handler takes three arguments; what is ignored or left to the kernel stays so.
+    if action.sa_flags & libc::SA_SIGINFO == 0 || action.sa_sigaction == own {
+        return;
+    }
+    QEMU[index(signal)].store(action.sa_sigaction, Ordering::Release);
+    action.sa_sigaction = own;
+    // SAFETY: the action is QEMU's, but for the function, which hands on to QEMU's.
+    unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+}
+
+fn index(signal: c_int) -> usize {
+    usize::try_from(signal).ok().filter(|signal| *signal < SIGNALS).unwrap_or(0)
+}
+
+const fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
 extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    if let Some(function) = WITHIN.get() {
+    let (within, program) = (WITHIN.get(), PROGRAM.get());
+    if within.is_some() || !program {
         if FAULTS.contains(&signal) {
-            name_fault(signal, info, function);
-        } else if BLOCKED.get() & (1 << (signal - 1)) == 0 {
-            end(signal);
+            name_fault(signal, info, within.unwrap_or("a thread of the driver's"));
+            if !program {
+                end(signal);
+            }
+        } else if ENDING.contains(&signal) && HANDLED.load(Ordering::Relaxed) & bit(signal) == 0 {
+            let blocked = if program { BLOCKED.get() } else { BLOCKED_IN_MAIN.load(Ordering::Relaxed) };
+            if blocked & bit(signal) == 0 {
+                end(signal);
+            }
         }
     }
-    let Some((_, old)) = BEFORE.get().into_iter().flatten().find(|(known, _)| *known == signal) else {
+    if !program {
+        // SAFETY: the program's first thread is the process's, and the information that of this signal.
+        unsafe {
+            let process = libc::getpid();
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, process, signal, info);
+        }
         return;
-    };
-    // SAFETY: QEMU's handler, which takes these three.
-    unsafe {
-        std::mem::transmute::<usize, extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)>(
-            old.sa_sigaction,
-        )(signal, info, context);
+    }
+    let qemu = QEMU[index(signal)].load(Ordering::Acquire);
+    if qemu != 0 {
+        // SAFETY: QEMU's handler, which takes these three.
+        unsafe {
+            std::mem::transmute::<usize, extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void)>(qemu)(
+                signal, info, context,
+            );
+        }
     }
 }
 
@@ -151,21 +187,47 @@ fn end(signal: c_int) {
 
 /// `rt_sigprocmask(how, set, …)` of the program's.
 pub(crate) fn mask_changes(how: u64, set: u64) {
-    if set == 0 {
-        return;
-    }
     let Some(set) = peek(set) else { return };
     let blocked = BLOCKED.get();
-    BLOCKED.set(match how {
+    let blocked = match how {
         0 => blocked | set,
         1 => blocked & !set,
         2 => set,
         _ => blocked,
-    });
+    };
+    BLOCKED.set(blocked);
+    // SAFETY: both only return numbers.
+    if unsafe { libc::gettid() == libc::getpid() } {
+        BLOCKED_IN_MAIN.store(blocked, Ordering::Relaxed);
+    }
+}
+
+/// `rt_sigaction(signal, action, …)` of the program's is about to be made.
+pub(crate) fn action_changes(signal: u64, action: u64) {
+    let Some(signal) = c_int::try_from(signal).ok().filter(|signal| index(*signal) != 0) else { return };
+    // The structure begins with the handler: 0 is what the kernel does, 1 nothing.
+    let Some(handler) = peek(action) else { return };
+    if handler == 0 {
+        HANDLED.fetch_and(!bit(signal), Ordering::Relaxed);
+    } else {
+        HANDLED.fetch_or(bit(signal), Ordering::Relaxed);
+    }
+    CHANGED.set(signal);
+}
+
+/// It has been made: QEMU may have put its own handler in place.
+pub(crate) fn action_changed() {
+    let signal = CHANGED.replace(0);
+    if signal != 0 && crate::state::state().is_some() {
+        wrap(signal);
+    }
 }
 
 /// Eight bytes of the program's, at an address that may be a bad one: QEMU answers that, and not a fault here.
 fn peek(address: u64) -> Option<u64> {
+    if address == 0 {
+        return None;
+    }
     let mut value = 0_u64;
     let size = size_of::<u64>();
     let local = libc::iovec { iov_base: (&raw mut value).cast(), iov_len: size };
