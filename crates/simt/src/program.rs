@@ -145,6 +145,12 @@ impl Program {
         self.linked().globals()
     }
 
+    /// Gives every variable again what it started with: what a new context finds. Managed ones stay, for they are the
+    /// host's as well.
+    pub fn start_anew(&self) -> Result<(), LoadError> {
+        self.linked().initialise(self.cell.borrow_owner(), &self.memory, |global| !global.managed)
+    }
+
     /// What keeps a kernel from running; nothing: it can. Decodes it, if that hasn't happened.
     pub fn unsupported(&self, kernel: KernelId, device: &Device) -> &[Refusal] {
         match self.decoded(kernel, device) {

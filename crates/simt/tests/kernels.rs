@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Machine, Parameters, builds, settings};
-use cuferry_simt::FaultKind;
+use cuferry_simt::{FaultKind, Isa};
 
 const HEAD: &str = ".version 8.0\n.target sm_90\n.address_size 64\n";
 
@@ -283,4 +283,20 @@ fn functions_call_themselves_and_others_by_address() {
         machine.run(&program, "calls", [1, 1, 1], [20, 1, 1], Parameters::new().with(out).bytes()).unwrap();
         assert_eq!(machine.download::<u64>(out, 20), expected, "{isa}");
     }
+}
+
+#[test]
+fn variables_start_anew_and_managed_ones_stay() {
+    let machine = Machine::new(settings(Isa::Baseline));
+    let program = machine.load(
+        ".version 7.5\n.target sm_75\n.address_size 64\n.visible .global .u32 own = 5;\n\
+         .visible .global .attribute(.managed) .u32 shared = 6;\n",
+    );
+    let address = |name: &str| program.global(name).unwrap().address;
+    for name in ["own", "shared"] {
+        machine.device.memory().write(address(name), &9_u32.to_le_bytes()).unwrap();
+    }
+    program.start_anew().unwrap();
+    assert_eq!(machine.download::<u32>(address("own"), 1), [5]);
+    assert_eq!(machine.download::<u32>(address("shared"), 1), [9]);
 }

@@ -81,6 +81,14 @@ impl Loaded {
             .clone()
     }
 
+    /// Gives its variables again what they started with, if it was linked.
+    pub(crate) fn start_anew(&self) -> Result {
+        match self.code.get() {
+            Some(Ok(code)) => code.program.start_anew().map_err(|_| Error::OUT_OF_MEMORY),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn global(&self, name: &str) -> Result<Global> {
         self.code()?.program.global(name).cloned().ok_or(Error::NOT_FOUND)
     }

@@ -47,6 +47,8 @@ pub(crate) struct Linked<'text> {
     /// What is defined for all.
     exported: HashMap<&'text str, (Linkage, usize, Definition)>,
     variables: Vec<Global>,
+    /// Of each variable: its module, and its item there.
+    places: Vec<(usize, usize)>,
     visible: HashMap<&'text str, usize>,
     addressed: Vec<FunctionIndex>,
     /// Where functions' addresses begin: [`FUNCTION_SIZE`] bytes each.
@@ -88,17 +90,18 @@ impl<'text> Linked<'text> {
             functions: Vec::new(),
             exported: HashMap::new(),
             variables: Vec::new(),
+            places: Vec::new(),
             visible: HashMap::new(),
             addressed: Vec::new(),
             code_base: 0,
         };
-        let places = linked.define(&modules, sources)?;
+        linked.places = linked.define(&modules, sources)?;
         linked.modules = modules;
         linked.code_base =
             memory.allocate(FUNCTION_SIZE * linked.functions.len() as u64, 16, Kind::Window)?;
         allocations.push(linked.code_base);
-        linked.place(&places, sources, memory, allocations)?;
-        linked.initialise(&places, sources, memory)?;
+        linked.place(sources, memory, allocations)?;
+        linked.initialise(sources, memory, |_| true)?;
         linked.find_addressed();
         Ok(linked)
     }
@@ -167,12 +170,11 @@ impl<'text> Linked<'text> {
     /// Gives every variable its memory.
     fn place(
         &mut self,
-        places: &[(usize, usize)],
         sources: &[Source],
         memory: &Memory,
         allocations: &mut Vec<u64>,
     ) -> Result<(), LoadError> {
-        for &(module, item) in places {
+        for &(module, item) in &self.places {
             let Some(variable) = self.variable(module, item) else { continue };
             let Some((size, align)) = size_and_align(variable) else {
                 return Err(LoadError::Variable {
@@ -211,13 +213,15 @@ impl<'text> Linked<'text> {
         Ok(())
     }
 
-    fn initialise(
+    /// Gives variables what they start with.
+    pub(super) fn initialise(
         &self,
-        places: &[(usize, usize)],
         sources: &[Source],
         memory: &Memory,
+        wanted: impl Fn(&Global) -> bool,
     ) -> Result<(), LoadError> {
-        for (&(module, item), global) in places.iter().zip(&self.variables) {
+        let variables = self.places.iter().zip(&self.variables);
+        for (&(module, item), global) in variables.filter(|(_, global)| wanted(global)) {
             let Some(variable) = self.variable(module, item) else { continue };
             let bytes = initial_bytes(variable, |name| match self.meaning(module, name)? {
                 Meaning::Memory(address) => Some(address),

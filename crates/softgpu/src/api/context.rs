@@ -12,7 +12,8 @@ use crate::context::{Context, current, current_if_any, named, pop_current, push_
 use crate::driver::{Primary, driver};
 use crate::entry::refused;
 use crate::error::{Error, Result};
-use crate::handle::{find, take};
+use crate::handle::{Object as _, find, take};
+use crate::module::Library;
 use crate::operation::Operation;
 use crate::raw;
 
@@ -72,6 +73,10 @@ pub(crate) fn cuDevicePrimaryCtxReset_v2(dev: t::CUdevice) -> Result {
     };
     if let Some(context) = context {
         context.reset();
+        // The libraries stay. Of their variables there is one here for all contexts, which begins anew with this one.
+        for library in Library::handles().all() {
+            library.loaded.start_anew()?;
+        }
         if retained > 0 {
             context.revive(flags);
         }
