@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cuferry_driver::types::CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH;
+
 use crate::driver::driver;
 use crate::error::{Error, Result};
 use crate::event::Mark;
@@ -13,11 +15,14 @@ use crate::ledger::{Ledger, What};
 use crate::operation::Operation;
 use crate::stream::Stream;
 use crate::ticket::Ticket;
+use crate::user_object::{References, UserObject};
 
 /// See the module.
 pub(crate) struct Graph {
     pub(crate) number: usize,
     nodes: Mutex<BTreeMap<usize, Arc<Node>>>,
+    /// What it keeps alive.
+    objects: Mutex<Vec<References>>,
 }
 
 object!(Graph, CUgraph_st);
@@ -52,6 +57,14 @@ pub(crate) struct Step {
     pub(crate) node: usize,
     pub(crate) operation: Operation,
     pub(crate) enabled: bool,
+}
+
+/// Why an instantiated graph does not take another in.
+pub(crate) enum Misfit {
+    /// It has more nodes, or less.
+    Shape,
+    /// That node of it is of another type.
+    Type { node: usize },
 }
 
 /// A graph as a node of another.
@@ -92,13 +105,31 @@ impl Drop for GraphMemory {
 
 impl Graph {
     pub(crate) fn create() -> Arc<Self> {
-        let graph = Arc::new(Self { number: fresh(), nodes: Mutex::default() });
+        let graph = Arc::new(Self { number: fresh(), nodes: Mutex::default(), objects: Mutex::default() });
         Self::handles().insert(graph.number, Arc::clone(&graph));
         graph
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<Node>>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn objects(&self) -> MutexGuard<'_, Vec<References>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives references to an object back, which it must hold at once.
+    pub(crate) fn release_object(&self, object: &UserObject, count: u32) -> Result {
+        let mut objects = self.objects();
+        let held = |held: &References| held.are_to(object) && held.count() >= count;
+        let at = objects.iter().position(held).ok_or(Error::INVALID_VALUE)?;
+        let mut references = objects.swap_remove(at);
+        // The object's end is a function of the program's: nothing is locked meanwhile.
+        drop(objects);
+        if !references.release(count)? {
+            self.objects().push(references);
+        }
+        Ok(())
     }
 
     /// Adds an operation, to be done after those nodes.
@@ -216,9 +247,10 @@ impl Graph {
         Ok(order)
     }
 
-    /// A graph of its own with the same operations.
+    /// A graph of its own with the same operations. It keeps the same objects alive.
     pub(crate) fn duplicate(&self) -> Result<Arc<Self>> {
         let copy = Self::create();
+        copy.objects().clone_from(&*self.objects());
         let mut numbers = BTreeMap::new();
         for node in self.ordered()? {
             let before: Vec<usize> =
@@ -243,6 +275,8 @@ impl Graph {
                 child.graph.destroy();
             }
         }
+        let objects = std::mem::take(&mut *self.objects());
+        drop(objects);
     }
 
     fn steps(&self) -> Result<Vec<Step>> {
@@ -334,16 +368,16 @@ impl Executable {
         change(step)
     }
 
-    /// Takes another graph of the same shape in. The node that does not fit, if there is one.
-    pub(crate) fn update(&self, graph: &Graph) -> Result<Option<usize>> {
+    /// Takes another graph of the same shape in, unless it does not fit.
+    pub(crate) fn update(&self, graph: &Graph) -> Result<Option<Misfit>> {
         let new = graph.steps()?;
         let mut steps = self.lock();
         if new.len() != steps.len() {
-            return Ok(Some(new.first().map_or(0, |step| step.node)));
+            return Ok(Some(Misfit::Shape));
         }
         let alike = |(old, new): (&Step, &Step)| same_kind(&old.operation, &new.operation);
         if let Some(at) = steps.iter().zip(&new).position(|pair| !alike(pair)) {
-            return Ok(Some(new[at].node));
+            return Ok(Some(Misfit::Type { node: new[at].node }));
         }
         for (old, new) in steps.iter_mut().zip(new) {
             old.operation = new.operation;
@@ -358,8 +392,15 @@ impl Executable {
             let graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner).duplicate()?;
             return capture.append(stream, Operation::Child(Child::new(graph)));
         }
-        let steps = prepare(&self.lock())?;
-        stream.enqueue(move |health| run(health, &steps)).map(|_| ())
+        let auto_free = self.flags & u64::from(CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH) != 0;
+        let steps = prepare(&self.lock(), auto_free)?;
+        // The objects live until the launch is done, whatever becomes of the graph meanwhile.
+        let objects = self.graph.lock().unwrap_or_else(PoisonError::into_inner).objects().clone();
+        let work = move |health| {
+            let _objects = objects;
+            run(health, &steps)
+        };
+        stream.enqueue(work).map(|_| ())
     }
 
     pub(crate) fn destroy(&self) {
@@ -382,8 +423,9 @@ fn same_kind(old: &Operation, new: &Operation) -> bool {
     }
 }
 
-/// The steps of one launch: events are theirs as they stand now.
-fn prepare(steps: &[Step]) -> Result<Vec<Step>> {
+/// The steps of one launch: events are theirs as they stand now. Memory that the last launch allocated and nobody freed is
+/// an error, unless this launch frees it.
+fn prepare(steps: &[Step], auto_free: bool) -> Result<Vec<Step>> {
     let mut prepared = Vec::with_capacity(steps.len());
     for step in steps.iter().filter(|step| step.enabled) {
         let operation = match &step.operation {
@@ -393,15 +435,16 @@ fn prepare(steps: &[Step]) -> Result<Vec<Step>> {
                 Operation::Finish(ticket)
             }
             Operation::Wait(event) => event.ticket()?.map_or(Operation::Empty, Operation::Await),
-            Operation::Child(child) => {
-                Operation::Child(Child { graph: Arc::clone(&child.graph), steps: prepare(&child.steps)? })
-            }
+            Operation::Child(child) => Operation::Child(Child {
+                graph: Arc::clone(&child.graph),
+                steps: prepare(&child.steps, auto_free)?,
+            }),
             Operation::Allocate(memory) => {
                 // Two allocations at one address cannot be: the first has to be freed before, here or by the program.
                 let freed = steps
                     .iter()
                     .any(|step| matches!(step.operation, Operation::Free(at) if at == memory.address));
-                if !freed && memory.live.swap(true, Ordering::AcqRel) {
+                if !freed && memory.live.swap(true, Ordering::AcqRel) && !auto_free {
                     return Err(Error::INVALID_VALUE);
                 }
                 step.operation.clone()

@@ -33,6 +33,7 @@ mod stream;
 mod tables;
 mod texture;
 mod ticket;
+mod user_object;
 mod word;
 
 /// The exported functions.

@@ -2,8 +2,6 @@
 
 use std::ffi::{c_char, c_uint, c_ulonglong, c_void};
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use cuferry_driver::types as t;
 
@@ -11,13 +9,13 @@ use super::device::device;
 use super::stream_capture::{nodes_of, plain_edges};
 use crate::context::current;
 use crate::driver::driver;
-use crate::entry::within_callback;
 use crate::error::{Error, Result};
-use crate::graph::{Executable, Graph, Node};
-use crate::handle::{Object as _, find, fresh, object, take};
+use crate::graph::{Executable, Graph, Misfit, Node};
+use crate::handle::{Object as _, find, take};
 use crate::operation::Operation;
 use crate::raw;
 use crate::stream::{Default, resolve};
+use crate::user_object::{References, UserObject};
 
 pub(crate) fn cuGraphCreate(out: *mut t::CUgraph, flags: c_uint) -> Result {
     driver()?;
@@ -28,9 +26,7 @@ pub(crate) fn cuGraphCreate(out: *mut t::CUgraph, flags: c_uint) -> Result {
 }
 
 pub(crate) fn cuGraphDestroy(raw: t::CUgraph) -> Result {
-    let graph = find::<Graph>(raw)?;
-    graph.destroy();
-    release_objects(graph.number);
+    find::<Graph>(raw)?.destroy();
     Ok(())
 }
 
@@ -233,8 +229,8 @@ pub(crate) fn cuGraphExecUpdate_v2(
     let misfit = find::<Executable>(raw)?.update(&*find::<Graph>(graph)?)?;
     let (result, node) = match misfit {
         None => (t::CU_GRAPH_EXEC_UPDATE_SUCCESS, 0),
-        Some(0) => (t::CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, 0),
-        Some(node) => (t::CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED, node),
+        Some(Misfit::Shape) => (t::CU_GRAPH_EXEC_UPDATE_ERROR_TOPOLOGY_CHANGED, 0),
+        Some(Misfit::Type { node }) => (t::CU_GRAPH_EXEC_UPDATE_ERROR_NODE_TYPE_CHANGED, node),
     };
     raw::put_if(
         out,
@@ -302,43 +298,6 @@ pub(crate) fn cuDeviceSetGraphMemAttribute(
     if high && raw::get(value.cast::<u64>())? == 0 { Ok(()) } else { Err(Error::INVALID_VALUE) }
 }
 
-/// An object of the program's that lives as long as anything refers to it.
-pub(crate) struct UserObject {
-    references: AtomicU32,
-    destroy: t::CUhostFn,
-    data: usize,
-}
-
-object!(UserObject, CUuserObject_st);
-
-/// What graphs refer to: graph, object, how often.
-static RETAINED: Mutex<Vec<(usize, Arc<UserObject>, u32)>> = Mutex::new(Vec::new());
-
-impl UserObject {
-    #[expect(unsafe_code, reason = "the program's function is called")]
-    fn release(&self, count: u32) -> Result {
-        let less = |references: u32| references.checked_sub(count);
-        let before = self.references.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
-        if before.map_err(|_| Error::INVALID_VALUE)? == count
-            && let Some(destroy) = self.destroy
-        {
-            // SAFETY: the program gave it to be called with this, once, when nothing refers to the object any more.
-            within_callback(|| unsafe { destroy(self.data as *mut c_void) });
-        }
-        Ok(())
-    }
-}
-
-fn release_objects(graph: usize) {
-    let gone: Vec<_> = {
-        let mut retained = RETAINED.lock().unwrap_or_else(PoisonError::into_inner);
-        retained.extract_if(.., |(owner, _, _)| *owner == graph).collect()
-    };
-    for (_, object, count) in gone {
-        let _ = object.release(count);
-    }
-}
-
 pub(crate) fn cuUserObjectCreate(
     out: *mut t::CUuserObject,
     data: *mut c_void,
@@ -350,15 +309,14 @@ pub(crate) fn cuUserObjectCreate(
     if destroy.is_none() || references == 0 || flags != t::CU_USER_OBJECT_NO_DESTRUCTOR_SYNC {
         return Err(Error::INVALID_VALUE);
     }
-    let number = fresh();
-    raw::put(out, number as t::CUuserObject)?;
-    let object = UserObject { references: AtomicU32::new(references), destroy, data: data as usize };
-    UserObject::handles().insert(number, Arc::new(object));
-    Ok(())
+    if out.is_null() {
+        return Err(Error::INVALID_VALUE);
+    }
+    raw::put(out, UserObject::create(destroy, data as usize, references).number as t::CUuserObject)
 }
 
 pub(crate) fn cuUserObjectRetain(raw: t::CUuserObject, count: c_uint) -> Result {
-    find::<UserObject>(raw)?.references.fetch_add(count, Ordering::AcqRel);
+    find::<UserObject>(raw)?.retain(count);
     Ok(())
 }
 
@@ -375,24 +333,14 @@ pub(crate) fn cuGraphRetainUserObject(
     let graph = find::<Graph>(graph)?;
     let object = find::<UserObject>(raw)?;
     if flags & t::CU_GRAPH_USER_OBJECT_MOVE == 0 {
-        object.references.fetch_add(count, Ordering::AcqRel);
+        object.retain(count);
     }
-    RETAINED.lock().unwrap_or_else(PoisonError::into_inner).push((graph.number, object, count));
+    graph.objects().push(References::counted(object, count));
     Ok(())
 }
 
 pub(crate) fn cuGraphReleaseUserObject(graph: t::CUgraph, raw: t::CUuserObject, count: c_uint) -> Result {
-    let graph = find::<Graph>(graph)?;
-    let object = find::<UserObject>(raw)?;
-    {
-        let mut retained = RETAINED.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = |(owner, other, held): &&mut (usize, Arc<UserObject>, u32)| {
-            *owner == graph.number && Arc::ptr_eq(other, &object) && *held >= count
-        };
-        let entry = retained.iter_mut().find(own).ok_or(Error::INVALID_VALUE)?;
-        entry.2 -= count;
-    }
-    object.release(count)
+    find::<Graph>(graph)?.release_object(&*find::<UserObject>(raw)?, count)
 }
 
 pub(crate) fn cuGraphDestroyNode(raw: t::CUgraphNode) -> Result {

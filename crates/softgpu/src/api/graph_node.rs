@@ -374,6 +374,10 @@ fn set(raw: t::CUgraphNode, operation: Operation) -> Result {
 /// The same for a step of an instantiated graph.
 fn set_step(executable: t::CUgraphExec, raw: t::CUgraphNode, operation: Operation) -> Result {
     let executable = find::<Executable>(executable)?;
+    let operation = match operation {
+        Operation::Child(child) => Operation::Child(Child::with_steps(Arc::clone(child.graph()))?),
+        other => other,
+    };
     // The graph, and with it the node, may be gone already: only its number counts.
     executable.change(raw as usize, |step| {
         if kind(&step.operation).0 != kind(&operation).0 {
@@ -607,8 +611,7 @@ pub(crate) fn cuGraphExecChildGraphNodeSetParams(
     raw: t::CUgraphNode,
     graph: t::CUgraph,
 ) -> Result {
-    let graph = find::<Graph>(graph)?.duplicate()?;
-    set_step(executable, raw, Operation::Child(Child::with_steps(graph)?))
+    set_step(executable, raw, child(graph)?)
 }
 
 pub(crate) fn cuGraphEventRecordNodeGetEvent(raw: t::CUgraphNode, out: *mut t::CUevent) -> Result {
