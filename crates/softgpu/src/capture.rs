@@ -126,6 +126,24 @@ impl Capture {
         Err(Error::STREAM_CAPTURE_UNSUPPORTED)
     }
 
+    /// What may wait for the device's work is not for a thread in that mode while a capture forbids it
+    /// (`cuThreadExchangeStreamCaptureMode`).
+    pub(crate) fn refuse_unsafe(mode: t::CUstreamCaptureMode) -> Result {
+        let thread = std::thread::current().id();
+        let forbids = |capture: &&Arc<Self>| match mode {
+            t::CU_STREAM_CAPTURE_MODE_RELAXED => false,
+            _ if capture.thread == thread => capture.mode != t::CU_STREAM_CAPTURE_MODE_RELAXED,
+            mode => [mode, capture.mode] == [t::CU_STREAM_CAPTURE_MODE_GLOBAL; 2],
+        };
+        let active = active();
+        let forbidding: Vec<_> = active.iter().filter(forbids).collect();
+        if forbidding.is_empty() {
+            return Ok(());
+        }
+        forbidding.iter().for_each(|capture| capture.invalidate());
+        Err(Error::STREAM_CAPTURE_UNSUPPORTED)
+    }
+
     /// Where a stream stands.
     pub(crate) fn place(&self, stream: &Stream) -> Vec<usize> {
         self.lock().get(&stream.number).cloned().unwrap_or_default()

@@ -23,6 +23,7 @@ pub(crate) fn cuMemGetInfo_v2(free: *mut usize, total: *mut usize) -> Result {
 
 fn allocate(out: *mut t::CUdeviceptr, size: usize, what: What) -> Result {
     let context = current()?;
+    super::stream_capture::refuse_unsafe()?;
     if size == 0 || out.is_null() {
         return Err(Error::INVALID_VALUE);
     }

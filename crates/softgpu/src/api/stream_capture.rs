@@ -195,6 +195,11 @@ pub(crate) fn cuThreadExchangeStreamCaptureMode(mode: *mut t::CUstreamCaptureMod
     raw::put(mode, MODE.with(|mode| mode.replace(new)))
 }
 
+/// Refuses what the calling thread may not do while streams are captured.
+pub(crate) fn refuse_unsafe() -> Result {
+    Capture::refuse_unsafe(MODE.with(Cell::get))
+}
+
 pub(crate) fn cuStreamBeginRecaptureToGraph(
     default: Default,
     raw: t::CUstream,
