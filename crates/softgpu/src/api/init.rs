@@ -50,7 +50,7 @@ pub(crate) fn cuGetProcAddress_v2(
 ) -> Result {
     let name = raw::text(name)?;
     let known = t::CU_GET_PROC_ADDRESS_LEGACY_STREAM | t::CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
-    if flags & !u64::from(known) != 0 {
+    if flags & !u64::from(known) != 0 || address.is_null() || version > VERSION.cast_signed() {
         return Err(Error::INVALID_VALUE);
     }
     let per_thread = flags & u64::from(t::CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0;

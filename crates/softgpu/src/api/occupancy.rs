@@ -6,20 +6,18 @@ use cuferry_driver::types as t;
 
 use crate::driver::driver;
 use crate::error::{Error, Result};
-use crate::function::{Function, as_u32, resolve};
+use crate::function::{Function, resolve};
 use crate::raw;
 
 fn resident(function: &Function, block: c_int, shared: usize) -> Result<u32> {
     let driver = driver()?;
     let block = u32::try_from(block).ok().filter(|block| *block > 0).ok_or(Error::INVALID_VALUE)?;
-    if block > function.max_threads(driver) {
+    // Nor does a block fit whose launch would be refused (`cudaOccMaxBlocksPerSMSmemLimit` in cuda_occupancy.h).
+    let shared = u32::try_from(shared).unwrap_or(u32::MAX);
+    if block > function.max_threads(driver) || shared > function.dynamic_shared(driver) {
         return Ok(0);
     }
-    Ok(driver.properties.resident_blocks(
-        function,
-        block,
-        function.shared(driver).saturating_add(as_u32(shared)),
-    ))
+    Ok(driver.properties.resident_blocks(function, block, function.shared(driver).saturating_add(shared)))
 }
 
 pub(crate) fn cuOccupancyMaxActiveBlocksPerMultiprocessor(
