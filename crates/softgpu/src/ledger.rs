@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cuferry_simt::{Kind, Memory, MemoryError};
 
 use crate::error::{Error, Result};
+use crate::hints::Hints;
 use crate::pool::Pool;
 use crate::report;
 
@@ -22,7 +23,7 @@ pub(crate) enum What {
     /// The host's own, registered, with its flags (`CU_MEMHOSTREGISTER_…`).
     Registered(u32),
     /// Managed: everybody's.
-    Managed,
+    Managed(Arc<Hints>),
     /// An array's, which programs have no address of.
     Array,
     /// A graph's allocation node's, and whether it is allocated now.
@@ -56,7 +57,7 @@ impl What {
             What::Device | What::Pooled(_) | What::Array | What::Graph(_) => Kind::Device,
             What::Pinned(_) => Kind::Pinned,
             What::Registered(_) => Kind::Registered,
-            What::Managed => Kind::Managed,
+            What::Managed(_) => Kind::Managed,
         }
     }
 }
@@ -147,7 +148,7 @@ impl Ledger {
                 What::Device => "device memory",
                 What::Pooled(_) => "device memory of a pool",
                 What::Pinned(_) => "pinned host memory",
-                What::Managed => "managed memory",
+                What::Managed(_) => "managed memory",
                 What::Array => "an array",
                 What::Registered(_) | What::Graph(_) => continue,
             };

@@ -18,6 +18,7 @@ mod function;
 mod graph;
 mod guess;
 mod handle;
+mod hints;
 mod image;
 mod launch;
 mod ledger;

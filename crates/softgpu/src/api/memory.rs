@@ -8,6 +8,7 @@ use cuferry_driver::types as t;
 use crate::context::current;
 use crate::driver::driver;
 use crate::error::{Error, Result};
+use crate::hints::{Hint, Hints, Place};
 use crate::ledger::{Ledger, What, covers};
 use crate::operation::Operation;
 use crate::raw;
@@ -54,7 +55,7 @@ pub(crate) fn cuMemAllocManaged(out: *mut t::CUdeviceptr, size: usize, flags: c_
     if !matches!(flags, t::CU_MEM_ATTACH_GLOBAL | t::CU_MEM_ATTACH_HOST) {
         return Err(Error::INVALID_VALUE);
     }
-    allocate(out, size, What::Managed)
+    allocate(out, size, What::Managed(Arc::default()))
 }
 
 pub(crate) fn cuMemFree_v2(address: t::CUdeviceptr) -> Result {
@@ -88,7 +89,7 @@ pub(crate) fn cuMemFreeAsync(default: Default, address: t::CUdeviceptr, stream: 
     let block = driver()?.ledger.find(address);
     let block =
         block.filter(|block| block.address == address && !block.is_host()).ok_or(Error::INVALID_VALUE)?;
-    if matches!(block.what, What::Array | What::Managed) {
+    if matches!(block.what, What::Array | What::Managed(_)) {
         return Err(Error::INVALID_VALUE);
     }
     stream.submit(Operation::Free(address)).map(|_| ())
@@ -106,38 +107,102 @@ pub(crate) fn cuMemGetAddressRange_v2(
     Ok(())
 }
 
-/// Whether a range is managed memory, or anything else that hints may be given about.
-fn managed(address: u64, size: usize) -> Result {
+/// Whether a range is managed memory, or anything else that hints may be given about: then what keeps them, if anything
+/// does, for variables are only known to be some module's.
+fn managed(address: u64, size: usize) -> Result<Option<Arc<Hints>>> {
     let driver = driver()?;
-    let block = driver.ledger.find(address);
-    let is_managed = block.is_some_and(|block| matches!(block.what, What::Managed))
+    let hints = driver.ledger.find(address).and_then(|block| match block.what {
+        What::Managed(hints) => Some(hints),
+        _ => None,
+    });
+    let is_managed = hints.is_some()
         || driver.memory.find(address).is_some_and(|found| found.kind == cuferry_simt::Kind::Global);
     if size > 0 && is_managed && covers(&driver.memory, address, size as u64) {
-        Ok(())
+        Ok(hints)
     } else {
         Err(Error::INVALID_VALUE)
     }
 }
 
-/// Memory is everywhere at once here: advice changes nothing.
+fn hint(address: u64, size: usize, hint: Hint) -> Result {
+    if let Some(hints) = managed(address, size)? {
+        hints.say(address..address + size as u64, hint);
+    }
+    Ok(())
+}
+
+/// The place that a device's number says; CU_DEVICE_CPU is -1.
+fn place(device: t::CUdevice) -> Result<Place> {
+    match device {
+        0 => Ok(Place { kind: t::CU_MEM_LOCATION_TYPE_DEVICE, id: 0 }),
+        -1 => Ok(Place { kind: t::CU_MEM_LOCATION_TYPE_HOST, id: 0 }),
+        _ => Err(Error::INVALID_DEVICE),
+    }
+}
+
+#[expect(unsafe_code, reason = "a C union is read")]
+fn place_of(location: t::CUmemLocation) -> Result<Place> {
+    // SAFETY: every member is plain data.
+    let id = unsafe { location.__bindgen_anon_1.id };
+    match location.type_ {
+        t::CU_MEM_LOCATION_TYPE_DEVICE if id != 0 => Err(Error::INVALID_DEVICE),
+        t::CU_MEM_LOCATION_TYPE_DEVICE
+        | t::CU_MEM_LOCATION_TYPE_HOST
+        | t::CU_MEM_LOCATION_TYPE_HOST_NUMA
+        | t::CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT => Ok(Place { kind: location.type_, id }),
+        _ => Err(Error::INVALID_VALUE),
+    }
+}
+
+fn advise(address: u64, size: usize, advice: t::CUmem_advise, place: impl Fn() -> Result<Place>) -> Result {
+    let advice = match advice {
+        t::CU_MEM_ADVISE_SET_READ_MOSTLY => Hint::ReadMostly(true),
+        t::CU_MEM_ADVISE_UNSET_READ_MOSTLY => Hint::ReadMostly(false),
+        t::CU_MEM_ADVISE_SET_PREFERRED_LOCATION => Hint::Preferred(Some(place()?)),
+        t::CU_MEM_ADVISE_UNSET_PREFERRED_LOCATION => Hint::Preferred(None),
+        // The host reaches everything anyway.
+        t::CU_MEM_ADVISE_SET_ACCESSED_BY | t::CU_MEM_ADVISE_UNSET_ACCESSED_BY
+            if place()?.kind != t::CU_MEM_LOCATION_TYPE_DEVICE =>
+        {
+            return managed(address, size).map(|_| ());
+        }
+        t::CU_MEM_ADVISE_SET_ACCESSED_BY => Hint::Reached(true),
+        t::CU_MEM_ADVISE_UNSET_ACCESSED_BY => Hint::Reached(false),
+        _ => return Err(Error::INVALID_VALUE),
+    };
+    hint(address, size, advice)
+}
+
 pub(crate) fn cuMemAdvise(
     address: t::CUdeviceptr,
     size: usize,
     advice: t::CUmem_advise,
-    _: t::CUdevice,
+    device: t::CUdevice,
 ) -> Result {
     current()?;
-    let known = t::CU_MEM_ADVISE_SET_READ_MOSTLY..=t::CU_MEM_ADVISE_UNSET_ACCESSED_BY;
-    if known.contains(&advice) { managed(address, size) } else { Err(Error::INVALID_VALUE) }
+    advise(address, size, advice, || place(device))
 }
 
 pub(crate) fn cuMemAdvise_v2(
     address: t::CUdeviceptr,
     size: usize,
     advice: t::CUmem_advise,
-    _: t::CUmemLocation,
+    location: t::CUmemLocation,
 ) -> Result {
-    cuMemAdvise(address, size, advice, 0)
+    current()?;
+    advise(address, size, advice, || place_of(location))
+}
+
+fn prefetch(
+    default: Default,
+    address: t::CUdeviceptr,
+    size: usize,
+    place: Place,
+    stream: t::CUstream,
+) -> Result {
+    let stream = resolve(stream, default)?;
+    hint(address, size, Hint::Brought(Some(place)))?;
+    stream.submit(Operation::Empty).map(|_| ())
 }
 
 pub(crate) fn cuMemPrefetchAsync(
@@ -147,13 +212,7 @@ pub(crate) fn cuMemPrefetchAsync(
     device: t::CUdevice,
     stream: t::CUstream,
 ) -> Result {
-    let stream = resolve(stream, default)?;
-    // CU_DEVICE_CPU is -1.
-    if !matches!(device, 0 | -1) {
-        return Err(Error::INVALID_DEVICE);
-    }
-    managed(address, size)?;
-    stream.submit(Operation::Empty).map(|_| ())
+    prefetch(default, address, size, place(device)?, stream)
 }
 
 pub(crate) fn cuMemPrefetchAsync_v2(
@@ -164,11 +223,26 @@ pub(crate) fn cuMemPrefetchAsync_v2(
     flags: c_uint,
     stream: t::CUstream,
 ) -> Result {
-    let known = t::CU_MEM_LOCATION_TYPE_DEVICE..=t::CU_MEM_LOCATION_TYPE_HOST_NUMA_CURRENT;
-    if flags != 0 || !known.contains(&location.type_) {
+    if flags != 0 {
         return Err(Error::INVALID_VALUE);
     }
-    cuMemPrefetchAsync(default, address, size, 0, stream)
+    prefetch(default, address, size, place_of(location)?, stream)
+}
+
+/// What the attributes say of a place: a device's number, where it is one (else CU_DEVICE_CPU, or CU_DEVICE_INVALID), its
+/// type, and its number in that type.
+fn told(place: Option<Place>) -> [i32; 3] {
+    match place {
+        None => [-2, t::CU_MEM_LOCATION_TYPE_INVALID.cast_signed(), -2],
+        Some(place) => {
+            let device = match place.kind {
+                t::CU_MEM_LOCATION_TYPE_DEVICE => place.id,
+                t::CU_MEM_LOCATION_TYPE_HOST => -1,
+                _ => -2,
+            };
+            [device, place.kind.cast_signed(), place.id]
+        }
+    }
 }
 
 pub(crate) fn cuMemRangeGetAttribute(
@@ -179,20 +253,41 @@ pub(crate) fn cuMemRangeGetAttribute(
     length: usize,
 ) -> Result {
     current()?;
-    managed(address, length)?;
-    match attribute {
-        t::CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY if size == 4 => raw::put(data.cast::<i32>(), 0),
-        // Nowhere in particular: CU_DEVICE_INVALID.
-        t::CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION | t::CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION
-            if size == 4 =>
-        {
-            raw::put(data.cast::<i32>(), -2)
+    let hints = managed(address, length)?;
+    let range = address..address + length as u64;
+    let over = |otherwise| hints.as_ref().map_or(otherwise, |hints| hints.over(range.clone(), otherwise));
+    let preferred = || match over(Hint::Preferred(None)) {
+        Hint::Preferred(place) => told(place),
+        _ => told(None),
+    };
+    let brought = || match over(Hint::Brought(None)) {
+        Hint::Brought(place) => told(place),
+        _ => told(None),
+    };
+    if attribute == t::CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY {
+        if size < 4 || !size.is_multiple_of(4) {
+            return Err(Error::INVALID_VALUE);
         }
-        t::CU_MEM_RANGE_ATTRIBUTE_ACCESSED_BY if size >= 4 && size.is_multiple_of(4) => {
-            raw::put_list(data.cast::<i32>(), &vec![-2; size / 4])
+        let mut devices = vec![-2; size / 4];
+        if over(Hint::Reached(false)) == Hint::Reached(true) {
+            devices[0] = 0;
         }
-        _ => Err(Error::INVALID_VALUE),
+        return raw::put_list(data.cast::<i32>(), &devices);
     }
+    let value = match attribute {
+        _ if size != 4 => return Err(Error::INVALID_VALUE),
+        t::CU_MEM_RANGE_ATTRIBUTE_READ_MOSTLY => {
+            i32::from(over(Hint::ReadMostly(false)) == Hint::ReadMostly(true))
+        }
+        t::CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION => preferred()[0],
+        t::CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION_TYPE => preferred()[1],
+        t::CU_MEM_RANGE_ATTRIBUTE_PREFERRED_LOCATION_ID => preferred()[2],
+        t::CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION => brought()[0],
+        t::CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION_TYPE => brought()[1],
+        t::CU_MEM_RANGE_ATTRIBUTE_LAST_PREFETCH_LOCATION_ID => brought()[2],
+        _ => return Err(Error::INVALID_VALUE),
+    };
+    raw::put(data.cast::<i32>(), value)
 }
 
 pub(crate) fn cuMemRangeGetAttributes(

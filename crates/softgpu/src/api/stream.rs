@@ -159,7 +159,7 @@ pub(crate) fn cuStreamAttachMemAsync(
     let stream = resolve(raw, default)?;
     let block = crate::driver::driver()?.ledger.find(address).ok_or(Error::INVALID_VALUE)?;
     let ways = [t::CU_MEM_ATTACH_GLOBAL, t::CU_MEM_ATTACH_HOST, t::CU_MEM_ATTACH_SINGLE];
-    if !matches!(block.what, What::Managed) || !ways.contains(&flags) {
+    if !matches!(block.what, What::Managed(_)) || !ways.contains(&flags) {
         return Err(Error::INVALID_VALUE);
     }
     // Managed memory is everybody's at any time.
