@@ -25,3 +25,4 @@ pub(crate) mod stream;
 pub(crate) mod stream_capture;
 pub(crate) mod stream_word;
 pub(crate) mod texture;
+pub(crate) mod texture_reference;
