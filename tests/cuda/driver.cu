@@ -1,20 +1,7 @@
 // The driver API as programs call it: contexts, modules, libraries, linking, words of memory.
-#include "case.h"
-
-#include <cuda.h>
-#include <dlfcn.h>
+#include "driver.h"
 
 #include <cstring>
-
-/// A function of the driver by its exported name; programs need not be linked with the driver.
-template <typename Function> static Function *driver(const char *name) {
-    static void *library = dlopen("libcuda.so.1", RTLD_NOW);
-    void *function = library != nullptr ? dlsym(library, name) : nullptr;
-    if (function == nullptr) throw std::runtime_error(name);
-    return reinterpret_cast<Function *>(function);
-}
-
-#define DRIVER(name) driver<decltype(::name)>(#name)
 
 // `add(int *data, int value)`: data[0] += value; and a variable.
 static const char *const PTX = R"(

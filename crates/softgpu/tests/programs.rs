@@ -33,8 +33,8 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn find(release: &str) -> Option<Self> {
-        let root = toolkit(release.parse().expect("a release"), &[Host::X86_64], &[])?;
+    fn find(release: &str, libraries: &[&str]) -> Option<Self> {
+        let root = toolkit(release.parse().expect("a release"), &[Host::X86_64], libraries)?;
         // CUDA 11.8 takes no newer one.
         let host = match release {
             "11.8" => Some(companion("gcc-11")?.join("bin/g++")),
@@ -72,31 +72,43 @@ fn check(output: &Output) {
     assert!(text.contains(" cases, "), "it did not end by itself ({}): {text}\n{errors}", output.status);
 }
 
+/// The files of `tests/cuda`, by their names without an ending.
+fn cases() -> Vec<Utf8PathBuf> {
+    let folder = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cuda");
+    let files =
+        folder.read_dir_utf8().expect("the cases are there").map(|entry| entry.expect("it can be read"));
+    let mut files: Vec<Utf8PathBuf> =
+        files.map(|entry| entry.path().to_owned()).filter(|path| path.extension() == Some("cu")).collect();
+    files.sort();
+    files
+}
+
 fn features(release: &str, options: &[&str]) {
-    let Some(compiler) = Compiler::find(release) else { return };
+    let Some(compiler) = Compiler::find(release, &["nvrtc"]) else { return };
     let (_guard, folder) = scratch();
-    let sources = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cuda");
-    let names = ["main", "memory", "streams", "graphs", "kernels", "textures", "errors", "driver"];
-    let objects: Vec<String> =
-        names.iter().map(|name| folder.join(format!("{name}.o")).to_string()).collect();
+    let sources = cases();
+    let object = |source: &Utf8Path| folder.join(format!("{}.o", source.file_stem().expect("a file")));
     // Two at a time: as many as a small machine has processors.
-    for pair in names.iter().zip(&objects).collect::<Vec<_>>().chunks(2) {
+    for pair in sources.chunks(2) {
         thread::scope(|scope| {
-            for (name, object) in pair {
-                let source = sources.join(format!("{name}.cu"));
-                let compiler = &compiler;
+            for source in pair {
+                let (compiler, object) = (&compiler, object(source));
                 scope.spawn(move || {
                     let mut words = options.to_vec();
+                    if source.file_stem() == Some("per_thread") {
+                        words.extend(["--default-stream", "per-thread"]);
+                    }
                     words.extend(["-c", "-o", object.as_str(), source.as_str()]);
                     compiler.call(&words);
                 });
             }
         });
     }
+    let objects: Vec<String> = sources.iter().map(|source| object(source).into_string()).collect();
     let driver = driver_folder(&folder);
     for runtime in ["static", "shared"] {
         let program = folder.join(runtime);
-        let mut words = vec!["-cudart", runtime, "-o", program.as_str(), "-ldl"];
+        let mut words = vec!["-cudart", runtime, "-o", program.as_str(), "-ldl", "-lnvrtc"];
         words.extend(objects.iter().map(String::as_str));
         compiler.call(&words);
         check(&compiler.run(&program, &driver, &[]));
@@ -127,7 +139,7 @@ int main() {
 
 #[test]
 fn programs_that_cannot_run_are_told_why() {
-    let Some(compiler) = Compiler::find("13.0") else { return };
+    let Some(compiler) = Compiler::find("13.0", &[]) else { return };
     let (_guard, folder) = scratch();
     let driver = driver_folder(&folder);
     let source = folder.join("small.cu");
