@@ -43,5 +43,9 @@ inline Result skipped(const std::string &why) { return "skipped: " + why; }
 
 #define OK(expression) EXPECT(cudaSuccess, expression)
 
-/// Runs this program anew with one case, and returns its exit code: for what leaves a context unusable.
+/// Runs this program anew with one case, and returns its exit code, or 128 and the signal's number: for what leaves a context
+/// unusable. One that hangs is ended after two minutes.
 int child(const char *name);
+
+/// The same, and what the child wrote to that descriptor (1 or 2), which is a pipe.
+int child(const char *name, int descriptor, std::string &text);

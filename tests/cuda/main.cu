@@ -2,6 +2,7 @@
 #include "case.h"
 
 #include <cstring>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,16 +13,33 @@ std::vector<Case> &cases() {
 
 static const char *self;
 
-int child(const char *name) {
+static pid_t start(const char *name, int from, int to) {
     fflush(stdout);
     const pid_t pid = fork();
-    if (pid == 0) {
-        execl(self, self, "--child", name, static_cast<char *>(nullptr));
-        _exit(127);
-    }
+    if (pid != 0) return pid;
+    if (from >= 0) dup2(from, to);
+    alarm(120);
+    execl(self, self, "--child", name, static_cast<char *>(nullptr));
+    _exit(127);
+}
+
+static int end_of(pid_t pid) {
     int status = 0;
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int child(const char *name) { return end_of(start(name, -1, -1)); }
+
+int child(const char *name, int descriptor, std::string &text) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    const pid_t pid = start(name, ends[1], descriptor);
+    close(ends[1]);
+    char room[512];
+    for (ssize_t got = read(ends[0], room, sizeof room); got > 0; got = read(ends[0], room, sizeof room)) text.append(room, got);
+    close(ends[0]);
+    return end_of(pid);
 }
 
 int main(int argc, char **argv) {
