@@ -2,6 +2,7 @@
 //!
 //! All but `real` and `inspect_real` use a toolkit of shell scripts (`toolkit/`), and need neither CUDA nor the network.
 
+mod arm;
 mod build;
 mod build_real;
 mod database;
