@@ -87,7 +87,7 @@ fn watch(child: &Child, deadline: Option<Instant>, cancel: BorrowedFd<'_>) -> io
 }
 
 /// Which of `files` is the first that can be read; none where none can be until the deadline.
-fn wait(files: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result<Option<usize>> {
+pub(crate) fn wait(files: &[BorrowedFd<'_>], deadline: Option<Instant>) -> io::Result<Option<usize>> {
     loop {
         let mut polled: Vec<PollFd<'_>> =
             files.iter().map(|file| PollFd::from_borrowed_fd(*file, PollFlags::IN)).collect();

@@ -5,6 +5,7 @@ pub mod attended;
 pub mod device;
 pub mod emulation;
 pub mod forwarding;
+pub mod gather;
 mod place;
 pub mod start;
 pub mod way;

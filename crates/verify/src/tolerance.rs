@@ -53,7 +53,7 @@ impl Tolerance {
     }
 
     /// How much of what is allowed a deviation takes: 1 is all of it.
-    pub(crate) fn share(self, deviation: &Deviation) -> f64 {
+    pub fn share(self, deviation: &Deviation) -> f64 {
         let bound = self.bound(deviation.rebuilt, deviation.original);
         if bound == 0.0 { f64::INFINITY } else { deviation.absolute / bound }
     }
