@@ -29,3 +29,4 @@ mod real;
 mod report;
 mod run;
 mod scan;
+mod verify;

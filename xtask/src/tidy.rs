@@ -64,6 +64,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
             "wrap",
             "run",
             "guest",
+            "verify",
         ],
     ),
 ];

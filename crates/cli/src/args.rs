@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod image;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod verify;
 
 use std::str::FromStr;
 
@@ -91,6 +92,17 @@ Exit codes: the program's own; 1 it cannot run here, and the report says why; 2 
 Entry point, command, environment, user and working folder are the old image's. `docs/hybrid.md` says what cannot work.\n\n\
 Exit codes: 0 written; 2 wrong use; 3 the machine lacks something.")]
     Image(image::Image),
+    /// Run the rebuilt program and the original on the same input, and compare what they print and write
+    #[command(after_help = "Examples:\n  \
+        cuferry verify target/cuferry/x86_64/detector ./detector-arm -- --frames 10\n  \
+        cuferry verify --tolerance 1e-5 ~/robot ./robot-arm < input.txt\n  \
+        cuferry verify --in data --tolerance 1e-4 --floats out/field.raw=f32 ./solver ./solver-arm -- run.cfg\n  \
+        cuferry verify --timeout 60 --keep results ./detector ./detector-arm\n\n\
+Each of the two runs in its own fresh copy of the folder that `--in` names, at the same path and one after the other, with the same \
+arguments, environment and standard input, as `cuferry run` runs it. Compared are how it ends, what it prints, and all files below \
+that folder: byte by byte, or with a tolerance for numbers. `docs/verify.md` says more.\n\n\
+Exit codes: 0 the same; 1 different, or one of the two cannot run here; 2 wrong use; 3 the machine lacks something.")]
+    Verify(verify::Verify),
     /// Say what device code a file, folder, wheel or image holds, and what becomes of it on a GPU
     #[command(after_help = "Examples:\n  \
         cuferry inspect ./detector                          on the GPU that is here, or on those there are\n  \

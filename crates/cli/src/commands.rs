@@ -12,4 +12,5 @@ pub(crate) mod rebuild;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod toolchain;
+pub(crate) mod verify;
 pub(crate) mod wrap;

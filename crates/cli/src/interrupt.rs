@@ -1,4 +1,4 @@
-//! Ctrl-C: the build is asked to stop; while an image is written, what is half-made goes and the process ends.
+//! Ctrl-C: what is at work is asked to stop; while an image is written, what is half-made goes and the process ends.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,6 +8,26 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::{Failure, Fault};
+
+/// A flag that the first SIGINT or SIGTERM raises; further ones do nothing: for what ends by itself within seconds, and has to
+/// clean up before it does.
+pub(crate) fn flag() -> Result<Arc<CancelFlag>, Failure> {
+    let cancel = Arc::new(CancelFlag::new().map_err(|error| failed(&error))?);
+    let mut arrived = Signals::new([SIGINT, SIGTERM]).map_err(|error| failed(&error))?;
+    let raised = Arc::clone(&cancel);
+    std::thread::spawn(move || {
+        for _ in &mut arrived {
+            raised.cancel();
+        }
+    });
+    Ok(cancel)
+}
+
+fn failed(error: &std::io::Error) -> Failure {
+    let help = "raise the limit on open files (`ulimit -n`)";
+    let message = format!("cannot prepare for Ctrl-C: {error}");
+    Failure::say(Fault::Machine, "build::signals", message, help)
+}
 
 /// What SIGINT and SIGTERM do, from [`Interrupts::watch`] on.
 pub(crate) struct Interrupts {
@@ -20,17 +40,11 @@ pub(crate) struct Interrupts {
 impl Interrupts {
     /// Starts to listen.
     pub(crate) fn watch() -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| {
-            let help = "raise the limit on open files (`ulimit -n`)";
-            Failure::say(
-                Fault::Machine,
-                "build::signals",
-                format!("cannot prepare for Ctrl-C: {error}"),
-                help,
-            )
+        let interrupts = Self {
+            cancel: Arc::new(CancelFlag::new().map_err(|error| failed(&error))?),
+            image: Arc::default(),
         };
-        let interrupts = Self { cancel: Arc::new(CancelFlag::new().map_err(failed)?), image: Arc::default() };
-        let mut arrived = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+        let mut arrived = Signals::new([SIGINT, SIGTERM]).map_err(|error| failed(&error))?;
         let (cancel, image) = (Arc::clone(&interrupts.cancel), Arc::clone(&interrupts.image));
         std::thread::spawn(move || {
             for _ in &mut arrived {

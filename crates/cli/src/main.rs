@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod scan;
 mod select;
+mod verify;
 mod words;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&context, args).map(|()| Answer::Good),
         Command::Run(args) => commands::run::run(&context, args),
         Command::Image(args) => commands::image::run(&context, args),
+        Command::Verify(args) => commands::verify::run(&context, args),
         Command::Inspect(args) => commands::inspect::run(&context, args),
         Command::Scan(args) => commands::scan::run(&context, args),
         Command::Explain(args) => commands::explain::run(args),

@@ -3,6 +3,7 @@
 pub(crate) mod arm;
 pub(crate) mod container;
 mod library;
+pub(crate) mod note;
 pub(crate) mod words;
 
 /// The software device: an x86_64 `libcuda.so.1`, which `build.rs` compiles from `crates/softgpu`.

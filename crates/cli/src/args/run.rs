@@ -36,6 +36,9 @@ pub(crate) struct Run {
     /// Print the folder that holds the software device, for LD_LIBRARY_PATH or a container's mount, and run nothing
     #[arg(long, conflicts_with_all = ["command", "device", "way", "program", "quiet", "root", "trace", "summary"])]
     pub(crate) library_folder: bool,
+    /// Where a note goes as the program starts: for `cuferry verify`
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) note: Option<Utf8PathBuf>,
     /// A program (a path, or a command on PATH), a project's folder, or an image; and its arguments
     #[arg(
         trailing_var_arg = true,

@@ -9,7 +9,7 @@ use cuferry_inspect::Question;
 use cuferry_inspect::inventory::Inventory;
 use cuferry_inspect::read::Effort;
 use cuferry_run::emulation::SEARCH_PATH;
-use cuferry_run::start::{Start, start};
+use cuferry_run::start::Start;
 use cuferry_run::{Choice, Device, SoftwareDevice, choose};
 
 use crate::args::run::Run;
@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::failure::{Answer, Failure, Fault};
 use crate::inspect::{collect, here};
 use crate::run::arm::emulation;
-use crate::run::{container, words};
+use crate::run::{container, note, words};
 use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &Run) -> Result<Answer, Failure> {
@@ -60,7 +60,7 @@ fn program(
     let before = context.environment.get(SEARCH_PATH);
     if choice.host != Host::of_this_program() {
         let start = emulation(context, args, path, choice.device)?.start(path, rest, before);
-        return Err(words::cannot_start(path, &cuferry_run::start::start(&start)));
+        return Err(words::cannot_start(path, &note::begin(args, &choice, &start)));
     }
     let mut folders: Vec<String> = Vec::new();
     if choice.device == Device::Soft {
@@ -72,8 +72,8 @@ fn program(
         folders.extend(before.filter(|before| !before.is_empty()).map(str::to_owned));
         environment.push((SEARCH_PATH.to_owned(), folders.join(":")));
     }
-    let error = start(&Start { program: path.to_owned(), args: rest.to_vec(), environment });
-    Err(words::cannot_start(path, &error))
+    let start = Start { program: path.to_owned(), args: rest.to_vec(), environment };
+    Err(words::cannot_start(path, &note::begin(args, &choice, &start)))
 }
 
 /// Builds the project, and runs its program.
@@ -111,7 +111,11 @@ pub(crate) fn software_device(context: &Context) -> Result<SoftwareDevice, Failu
 }
 
 /// A path that is there, in the root first if there is one; or a command on `PATH`.
-fn find(context: &Context, root: Option<&Utf8Path>, what: &OsString) -> Result<Utf8PathBuf, Failure> {
+pub(crate) fn find(
+    context: &Context,
+    root: Option<&Utf8Path>,
+    what: &OsString,
+) -> Result<Utf8PathBuf, Failure> {
     let text = what.to_str().ok_or_else(|| words::not_found(&what.to_string_lossy()))?;
     if let (Some(root), Some(inside)) = (root, text.strip_prefix('/')) {
         let path = context.absolute(root).join(inside);

@@ -11,11 +11,11 @@ use cuferry_digest::Digest;
 use cuferry_inspect::inventory::Inventory;
 use cuferry_machine::engine::{Answer as EngineAnswer, Engine, engines};
 use cuferry_oci::Destination;
-use cuferry_run::start::{Start, start};
+use cuferry_run::start::Start;
 use cuferry_run::{Device, choose};
 use tempfile::TempDir;
 
-use super::words;
+use super::{note, words};
 use crate::args::run::Run;
 use crate::commands::run::{inventories, software_device};
 use crate::context::Context;
@@ -84,8 +84,8 @@ pub(crate) fn run(
     }
     words.push(format!("sha256:{id}").into());
     words.extend(rest.iter().cloned());
-    let error = start(&Start { program: engine.path.clone(), args: words, environment: Vec::new() });
-    Err(words::cannot_start(&engine.path, &error))
+    let start = Start { program: engine.path.clone(), args: words, environment: Vec::new() };
+    Err(words::cannot_start(&engine.path, &note::begin(args, &choice, &start)))
 }
 
 /// An image that runs on this machine what an ARM image holds.

@@ -11,8 +11,13 @@ use crate::failure::{Failure, Fault};
 
 /// One line on standard error, before the program has its say.
 pub(crate) fn announce(choice: &Choice) {
+    eprintln!("cuferry: {}", way(choice));
+}
+
+/// `emulate on the software device: no GPU is here, and …`.
+pub(crate) fn way(choice: &Choice) -> String {
     let host = if choice.host == Host::of_this_program() { "" } else { ", its ARM host half in qemu" };
-    eprintln!("cuferry: {} on {}{host}: {}", choice.way, device(choice.device), reason(choice));
+    format!("{} on {}{host}: {}", choice.way, device(choice.device), reason(choice))
 }
 
 fn device(device: Device) -> &'static str {
