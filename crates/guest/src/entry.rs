@@ -24,6 +24,8 @@ pub enum Entry {
     Start,
     /// A thread that waits for the host's upcalls. It takes one argument, which it does not use, as a thread's function.
     Worker,
+    /// Nothing at all. A thread that calls it makes a system call, behind which qemu delivers signals.
+    Nothing,
     /// A function of a private table: the host gives its address away, and knows what for.
     Table(usize),
 }
@@ -45,7 +47,7 @@ static ENTRIES: LazyLock<Entries> = LazyLock::new(|| {
 
 /// How many entries there are.
 pub fn count() -> usize {
-    exported() + 2 + TABLE_SLOTS
+    exported() + 3 + TABLE_SLOTS
 }
 
 /// How many of them are exported: the first ones.
@@ -61,7 +63,8 @@ pub fn entry(index: usize) -> Option<Entry> {
     match index - exported() {
         0 => Some(Entry::Start),
         1 => Some(Entry::Worker),
-        slot => (slot - 2 < TABLE_SLOTS).then_some(Entry::Table(slot - 2)),
+        2 => Some(Entry::Nothing),
+        slot => (slot - 3 < TABLE_SLOTS).then_some(Entry::Table(slot - 3)),
     }
 }
 
@@ -71,7 +74,8 @@ pub fn index_of(entry: Entry) -> Option<usize> {
         Entry::Function { symbol, .. } => ENTRIES.indices.get(symbol).copied(),
         Entry::Start => Some(exported()),
         Entry::Worker => Some(exported() + 1),
-        Entry::Table(slot) => (slot < TABLE_SLOTS).then(|| exported() + 2 + slot),
+        Entry::Nothing => Some(exported() + 2),
+        Entry::Table(slot) => (slot < TABLE_SLOTS).then(|| exported() + 3 + slot),
     }
 }
 

@@ -171,6 +171,7 @@ fn carry(address: u64, guest: Guest<'_>) -> u64 {
             0
         }
         Some(Entry::Worker) => worker::run(guest),
+        Some(Entry::Nothing) => 0,
         None => cuferry_driver::types::CUDA_ERROR_INVALID_VALUE.into(),
     };
     output::hand_over(guest);

@@ -190,11 +190,14 @@ impl Call {
                 result
             }
             Special::Finds { address, size } => {
-                let result = self.native(&self.arguments);
-                if result == 0 && at(address) != 0 && at(size) != 0 {
+                // The program need not ask for the size.
+                let mut found = 0_u64;
+                let place = if at(size) == 0 { (&raw mut found) as u64 } else { at(size) };
+                let result = self.native(&self.with(size, place));
+                if result == 0 && at(address) != 0 {
                     // SAFETY: the driver has just written both.
                     unsafe {
-                        let (address, size) = (at(address) as *const u64, at(size) as *const u64);
+                        let (address, size) = (at(address) as *const u64, place as *const u64);
                         memory::add(address.read_unaligned(), size.read_unaligned());
                     }
                 }

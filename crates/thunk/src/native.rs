@@ -1,12 +1,13 @@
 //! The host's `libcuda.so.1`.
 
 use std::ffi::{CString, c_int, c_void};
+use std::ops::Range;
 
 use cuferry_driver::types::CUresult;
 use cuferry_guest::{Entry, count, entry};
 
-use crate::report;
 use crate::settings::Settings;
+use crate::{report, signal};
 
 /// A loaded driver.
 pub(crate) struct Native {
@@ -69,7 +70,11 @@ impl Native {
             Some(Entry::Function { symbol, .. }) => Some(Address(find(handle, symbol))),
             _ => None,
         });
-        Self { functions: functions.collect(), handle }
+        let native = Self { functions: functions.collect(), handle };
+        if let Some(text) = native.named("cuInit").and_then(text_around) {
+            signal::driver_lies_at(text);
+        }
+        native
     }
 
     /// The function with that entry's index; none if this driver has it not.
@@ -96,6 +101,17 @@ impl Native {
         }
         version.cast_unsigned()
     }
+}
+
+/// The addresses of the code that `function` is part of, as `/proc/self/maps` has them (proc(5)).
+fn text_around(function: Address) -> Option<Range<usize>> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines().find_map(|line| {
+        let (start, end) = line.split(' ').next()?.split_once('-')?;
+        let number = |text| usize::from_str_radix(text, 16).ok();
+        let range = number(start)?..number(end)?;
+        range.contains(&(function.0 as usize)).then_some(range)
+    })
 }
 
 fn load(path: &str) -> Result<Library, String> {

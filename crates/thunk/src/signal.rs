@@ -1,14 +1,20 @@
 //! Signals, where the driver is involved.
 //!
-//! QEMU notes a signal, and delivers it when the system call returns that the program is in. So a program that waits for a
-//! kernel that never ends could not be interrupted: a signal that ends the program ends it from here, too. A signal that
+//! QEMU notes a signal, and delivers it when the system call returns that the program is in. A program that waits in the
+//! driver would hear of nothing meanwhile. So a signal that ends the program ends it from here, too; and one that the
+//! program has a handler for stops the driver where it waits, lets the program run its handler, and goes on. A signal that
 //! reaches a thread of the driver's, of which QEMU knows nothing, is sent on to the program. And a bad address that the
 //! driver is given is named with the call.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use cuferry_guest::Entry;
+
+use crate::call;
 
 /// Signals that end a program that has no handler for them.
 const ENDING: [c_int; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
@@ -32,6 +38,9 @@ thread_local! {
 static BLOCKED_IN_MAIN: AtomicU64 = AtomicU64::new(0);
 /// The signals for which the program has a handler, or which it ignores.
 static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// Where the driver's code begins and ends.
+static DRIVER_START: AtomicUsize = AtomicUsize::new(0);
+static DRIVER_END: AtomicUsize = AtomicUsize::new(0);
 /// What QEMU does on each signal: a function's address, or 0.
 static QEMU: [AtomicUsize; SIGNALS] = [const { AtomicUsize::new(0) }; SIGNALS];
 
@@ -116,6 +125,9 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut
         }
         return;
     }
+    // SAFETY: the kernel's structure for every signal.
+    let stopped = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    let mask = stopped.uc_sigmask;
     let qemu = QEMU[index(signal)].load(Ordering::Acquire);
     if qemu != 0 {
         // SAFETY: QEMU's handler, which takes these three.
@@ -125,6 +137,46 @@ extern "C" fn on_signal(signal: c_int, info: *mut libc::siginfo_t, context: *mut
             );
         }
     }
+    if within.is_some() && !FAULTS.contains(&signal) && HANDLED.load(Ordering::Relaxed) & bit(signal) != 0 {
+        // QEMU blocks all signals until it has delivered this one, which may be long from now, or is to be at once.
+        stopped.uc_sigmask = mask;
+        if may_wait(stopped) {
+            deliver();
+        }
+    }
+}
+
+/// Lets the program run, in which QEMU delivers what it has noted; then the driver goes on.
+fn deliver() {
+    if let Some(nothing) = crate::state::state().and_then(|state| state.address(Entry::Nothing)) {
+        call::from_here(nothing, &[]);
+    }
+}
+
+/// System calls in which a thread waits (x86_64): it holds no lock of the C library's.
+const WAITS: [i64; 11] = [0, 7, 16, 23, 35, 202, 230, 232, 270, 271, 281];
+
+/// Whether the driver may stay where it was stopped while the program runs on the same thread: it holds no lock that QEMU
+/// or the program's side of this plugin wants, as malloc's. So it is in its own code, or waits in the kernel.
+fn may_wait(stopped: &libc::ucontext_t) -> bool {
+    let register = |number: c_int| stopped.uc_mcontext.gregs[usize::try_from(number).unwrap_or(0)];
+    let place = usize::try_from(register(libc::REG_RIP)).unwrap_or(0);
+    if (DRIVER_START.load(Ordering::Relaxed)..DRIVER_END.load(Ordering::Relaxed)).contains(&place) {
+        return true;
+    }
+    // `syscall`, which is made again, or was given up (EINTR).
+    let is_call = |address: usize| {
+        // SAFETY: code that this thread was running; two bytes at and before its next instruction.
+        unsafe { (address as *const [u8; 2]).read_unaligned() == [0x0f, 0x05] }
+    };
+    let answer = register(libc::REG_RAX);
+    (is_call(place) && WAITS.contains(&answer)) || (answer == -i64::from(libc::EINTR) && is_call(place - 2))
+}
+
+/// Where the driver's code lies.
+pub(crate) fn driver_lies_at(text: Range<usize>) {
+    DRIVER_START.store(text.start, Ordering::Relaxed);
+    DRIVER_END.store(text.end, Ordering::Relaxed);
 }
 
 /// An address that is not mapped at all: QEMU has faults of its own, on pages that it protects, which are no errors.
