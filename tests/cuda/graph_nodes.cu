@@ -634,8 +634,9 @@ CASE(capture_modes) {
     OK(cudaGraphDestroy(graph));
     OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
     int *refused = nullptr;
-    EXPECT(cudaErrorStreamCaptureUnsupported, cudaMalloc(&refused, sizeof(int)));
-    EXPECT(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(stream, &graph));
+    const cudaError_t allocated = cudaMalloc(&refused, sizeof(int)), ended = cudaStreamEndCapture(stream, &graph);
+    EXPECT(cudaErrorStreamCaptureUnsupported, allocated);
+    EXPECT(cudaErrorStreamCaptureInvalidated, ended);
     cudaGetLastError();
     OK(cudaStreamDestroy(stream));
     OK(cudaFree(device));
