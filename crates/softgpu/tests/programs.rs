@@ -126,6 +126,34 @@ fn features_with_cuda_11() {
     features("11.8", &["-gencode", "arch=compute_75,code=compute_75"]);
 }
 
+/// What measures on GPUs (`tests/gpu/overhead.sh`) is known to work by running it here, with small arguments.
+#[test]
+fn benchmarks_for_gpus_run_here() {
+    let Some(compiler) = Compiler::find("13.0", &[]) else { return };
+    let (_guard, folder) = scratch();
+    let driver = driver_folder(&folder);
+    let run = |name: &str, words: &[&str]| {
+        let source = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/gpu/{name}.cu"));
+        let program = folder.join(name);
+        let code = "arch=compute_75,code=compute_75";
+        compiler.call(&["-O2", "-gencode", code, "-o", program.as_str(), source.as_str()]);
+        let mut command = Command::new(&program);
+        let output = command.env("LD_LIBRARY_PATH", &driver).args(words).output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    };
+    assert_eq!(run("start", &[]), "");
+    let text = run("overhead", &["0.01"]);
+    let is_line = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        words.len() == 3 && words[1].parse::<f64>().is_ok_and(|value| value > 0.0)
+    };
+    assert!(text.lines().count() == 19 && text.lines().all(is_line), "{text}");
+    let text = run("busy", &["3", "512"]);
+    assert!(text.contains("busy_kernels ") && text.ends_with("\nPASS\n"), "{text}");
+}
+
 const SMALL: &str = "#include <cstdio>
 __global__ void set(int *p) { *p = 7; }
 int main() {
