@@ -76,11 +76,12 @@ CASE(graph_copy_nodes) {
     OK(launch(executable));
     for (int y = 0; y < h; ++y)
         for (int x = 0; x < w; ++x) CHECK(back[y * w + x] == (y + 1) * 8 + x + 2);
+    // What is instantiated can be changed only from one row to another: this is refused, and changes nothing.
     copy.srcPos = make_cudaPos(0, 3, 0);
-    OK(cudaGraphExecMemcpyNodeSetParams(executable, node, &copy));
+    EXPECT(cudaErrorInvalidValue, cudaGraphExecMemcpyNodeSetParams(executable, node, &copy));
     OK(launch(executable));
     for (int y = 0; y < h; ++y)
-        for (int x = 0; x < w; ++x) CHECK(back[y * w + x] == (y + 3) * 8 + x);
+        for (int x = 0; x < w; ++x) CHECK(back[y * w + x] == (y + 1) * 8 + x + 2);
     OK(cudaGraphExecDestroy(executable));
     OK(cudaGraphDestroy(graph));
     OK(cudaFree(device));
@@ -346,7 +347,9 @@ CASE(graph_update_results) {
     // One node more: another shape.
     OK(cudaGraphAddKernelNode(&second, other, &node, 1, &kernel));
     EXPECT(cudaErrorGraphExecUpdateFailure, update(executable, other, &result));
+#if CUDART_VERSION >= 12000
     CHECK(result == cudaGraphExecUpdateErrorTopologyChanged);
+#endif
     OK(cudaGraphDestroy(other));
     // The same shape of another type.
     OK(cudaGraphCreate(&other, 0));
@@ -578,9 +581,9 @@ CASE(graph_memory_captured) {
 }
 
 CASE(graph_launches) {
-    // Launches of one instantiated graph follow one another, in whichever streams; and a captured launch is a child.
+    // Launches of one instantiated graph follow one another, in whichever streams; and none can be captured.
     cudaGraph_t graph = nullptr, outer = nullptr;
-    cudaGraphExec_t executable = nullptr, outermost = nullptr;
+    cudaGraphExec_t executable = nullptr;
     cudaStream_t streams[2];
     cudaGraphNode_t node = nullptr;
     int *device = nullptr, one = 1;
@@ -598,18 +601,14 @@ CASE(graph_launches) {
     for (cudaStream_t stream : streams) OK(cudaStreamSynchronize(stream));
     CHECK(read(device) == 40);
     OK(cudaStreamBeginCapture(streams[0], cudaStreamCaptureModeGlobal));
+    EXPECT(cudaErrorStreamCaptureUnsupported, cudaGraphLaunch(executable, streams[0]));
+    EXPECT(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(streams[0], &outer));
+    CHECK(outer == nullptr);
     OK(cudaGraphLaunch(executable, streams[0]));
-    OK(cudaStreamEndCapture(streams[0], &outer));
-    size_t number = 1;
-    OK(cudaGraphGetNodes(outer, &node, &number));
-    cudaGraphNodeType type;
-    OK(cudaGraphNodeGetType(node, &type));
-    CHECK(number == 1 && type == cudaGraphNodeTypeGraph);
-    OK(instantiate(&outermost, outer));
-    OK(launch(outermost));
+    OK(cudaStreamSynchronize(streams[0]));
     CHECK(read(device) == 41);
-    for (cudaGraphExec_t each : {executable, outermost}) OK(cudaGraphExecDestroy(each));
-    for (cudaGraph_t each : {graph, outer}) OK(cudaGraphDestroy(each));
+    OK(cudaGraphExecDestroy(executable));
+    OK(cudaGraphDestroy(graph));
     for (cudaStream_t stream : streams) OK(cudaStreamDestroy(stream));
     OK(cudaFree(device));
     return "";

@@ -180,7 +180,8 @@ impl Stream {
         Ok(capture)
     }
 
-    fn refuse_capture(&self) -> Result {
+    /// For what cannot be captured: it spoils the capture, as on a GPU.
+    pub(crate) fn refuse_capture(&self) -> Result {
         match self.capturing()? {
             None => Ok(()),
             Some(capture) => {

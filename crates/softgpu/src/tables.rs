@@ -62,7 +62,7 @@ static CUDART_INTERFACE: Table<13> = Table([
     unknown!("CUDART_INTERFACE", 9),
     unknown!("CUDART_INTERFACE", 10),
     unknown!("CUDART_INTERFACE", 11),
-    unknown!("CUDART_INTERFACE", 12),
+    function(interface_ready as *const ()),
 ]);
 static TOOLS_HOOKS: Table<7> = Table([
     size(7),
@@ -184,6 +184,12 @@ extern "C" fn primary_context(context: *mut CUcontext, device: CUdevice) -> CUre
     entry::call("CUDART_INTERFACE[2]", format_args!("{context:?}, {device}"), || {
         raw::put(context, api::context::primary(device)?.handle())
     })
+}
+
+/// What the runtime of CUDA 13.5 calls once as it starts, as a shared library: NVIDIA's driver answers 0, and writes nothing
+/// that the runtime was seen to read.
+extern "C" fn interface_ready() -> CUresult {
+    entry::call("CUDART_INTERFACE[12]", format_args!(""), || Ok(()))
 }
 
 /// Switches of tools, one a function of the runtime: all off. The sizes are what NVIDIA's driver says; in which unit is

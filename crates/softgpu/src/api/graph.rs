@@ -204,7 +204,9 @@ pub(crate) fn cuGraphInstantiate_v2(
 
 pub(crate) fn cuGraphLaunch(default: Default, raw: t::CUgraphExec, stream: t::CUstream) -> Result {
     let executable = find::<Executable>(raw)?;
-    executable.launch(&resolve(stream, default)?)
+    let stream = resolve(stream, default)?;
+    stream.refuse_capture()?;
+    executable.launch(&stream)
 }
 
 pub(crate) fn cuGraphUpload(default: Default, raw: t::CUgraphExec, stream: t::CUstream) -> Result {

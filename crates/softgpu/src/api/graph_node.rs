@@ -537,7 +537,14 @@ pub(crate) fn cuGraphExecMemcpyNodeSetParams(
     parameters: *const t::CUDA_MEMCPY3D,
     _: t::CUcontext,
 ) -> Result {
-    set_step(executable, raw, Operation::Copy(volume(&raw::get(parameters)?)?))
+    let parameters = raw::get(parameters)?;
+    let Operation::Copy(before) = find::<Node>(raw)?.operation() else { return Err(Error::INVALID_VALUE) };
+    // What is instantiated can be changed only from one row to another (CUDA's manual, the function's constraints).
+    let before = before.describe();
+    if [&parameters, &before].iter().any(|copy| copy.Height > 1 || copy.Depth > 1) {
+        return Err(Error::INVALID_VALUE);
+    }
+    set_step(executable, raw, Operation::Copy(volume(&parameters)?))
 }
 
 pub(crate) fn cuGraphMemcpyNodeGetParams(raw: t::CUgraphNode, out: *mut t::CUDA_MEMCPY3D) -> Result {
