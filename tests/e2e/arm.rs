@@ -39,13 +39,11 @@ impl Programs {
         std::fs::write(self.at(&format!("{name}.c")), source).expect("the folder is new");
         let mut compiler = Command::new("aarch64-linux-gnu-gcc");
         compiler.args(["-O1", "-pthread", "-o"]).arg(self.at(name)).arg(self.at(&format!("{name}.c")));
-        match compiler.status() {
-            Ok(status) => assert!(status.success()),
-            Err(_) => {
-                lacking("aarch64-linux-gnu-gcc is not here");
-                return None;
-            }
-        }
+        let Ok(status) = compiler.status() else {
+            lacking("aarch64-linux-gnu-gcc is not here");
+            return None;
+        };
+        assert!(status.success());
         Some(())
     }
 
@@ -390,7 +388,7 @@ fn calls_are_traced() {
     let Some(programs) = Programs::new() else { return };
     std::fs::write(
         programs.at("copy.cu"),
-        r#"
+        r"
             #include <cstdio>
             int main() {
                 static char bytes[1000];
@@ -398,7 +396,7 @@ fn calls_are_traced() {
                 if (cudaMalloc(&device, sizeof bytes)) return 1;
                 return cudaMemcpy(device, bytes, sizeof bytes, cudaMemcpyHostToDevice);
             }
-        "#,
+        ",
     )
     .expect("the folder is new");
     if programs.cuda("copy", &[programs.at("copy.cu")], &[]).is_none() {

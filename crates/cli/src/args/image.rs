@@ -24,7 +24,7 @@ pub(crate) struct Image {
     pub(crate) offline: bool,
     /// The arm64 image: an archive of `docker save`, or a folder in OCI layout
     #[arg(value_name = "IMAGE")]
-    pub(crate) image: Utf8PathBuf,
+    pub(crate) path: Utf8PathBuf,
 }
 
 /// How an image of ARM programs runs on x86_64.

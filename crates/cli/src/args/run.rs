@@ -7,6 +7,7 @@ use clap::Args;
 use cuferry_run::{Ask, Device, Way};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Run {
     /// What answers CUDA's calls: `gpu`, or `soft`, the software device [default: a GPU that is here and fits; else `soft`]
     #[arg(long, value_name = "gpu|soft")]

@@ -14,7 +14,7 @@ use crate::words::print;
 
 pub(crate) fn run(context: &Context, args: &Image) -> Result<Answer, Failure> {
     let ImageWay::Hybrid = args.way;
-    let path = context.absolute(&args.image);
+    let path = context.absolute(&args.path);
     let artifact = open(context, &path)?;
     let name = match &args.name {
         Some(name) => Some(parse(name)?),

@@ -159,12 +159,11 @@ fn files(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, Failure> {
 
 /// Its own libraries, and of its own C library and the system's the newer one: the plugin was built for the system's.
 fn with_loader(own: &Emulator) -> Qemu {
-    let loader = match newer_system_loader(own) {
-        Some(loader) => (loader, vec![own.libraries.clone()]),
-        None => {
-            let c_library = own.loader.parent().map(Utf8Path::to_owned).unwrap_or_default();
-            (own.loader.clone(), vec![c_library, own.libraries.clone()])
-        }
+    let loader = if let Some(loader) = newer_system_loader(own) {
+        (loader, vec![own.libraries.clone()])
+    } else {
+        let c_library = own.loader.parent().map(Utf8Path::to_owned).unwrap_or_default();
+        (own.loader.clone(), vec![c_library, own.libraries.clone()])
     };
     Qemu { program: own.program.clone(), loader: Some(loader) }
 }
