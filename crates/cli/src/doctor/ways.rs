@@ -98,63 +98,83 @@ fn toolchain(checkup: &Checkup) -> Result<(CudaRelease, Place, &HostCompiler), (
 }
 
 const INSTEAD: &str = "with the sources at hand: `cuferry rebuild DIR`";
+/// Nothing has to be emulated for ARM programs there.
+const NATIVE: &str = "this machine runs ARM programs itself";
 
 /// ARM programs on the real GPU.
 fn hybrid(checkup: &Checkup) -> Way {
-    let mut has = Vec::new();
-    let mut lacks = Vec::new();
+    let name = "hybrid";
+    if checkup.machine == Host::Aarch64 {
+        let has = vec!["an ARM CPU".to_owned()];
+        return Way {
+            name,
+            state: State::NotInThisVersion,
+            reason: NATIVE.to_owned(),
+            has,
+            lacks: Vec::new(),
+            step: None,
+        };
+    }
+    let (mut has, mut lacks) = (Vec::new(), Vec::new());
+    let gpu = "a GPU with its driver".to_owned();
     if checkup.has_gpu() {
-        has.push("a GPU with its driver".to_owned());
+        has.push(gpu)
     } else {
-        lacks.push("a GPU with its driver".to_owned());
+        lacks.push(gpu)
     }
-    match qemus(checkup).find(|(_, plugins)| *plugins) {
-        Some((path, _)) => has.push(format!("a qemu that loads plugins ({path})")),
-        None => lacks.push(format!("a qemu-aarch64 that loads plugins{}", install_qemu(checkup))),
+    let qemu = plugin_qemu(checkup);
+    has.push(qemu.clone());
+    if lacks.is_empty() {
+        return Way {
+            name,
+            state: State::Works,
+            reason: format!("ARM programs run in {qemu}"),
+            has,
+            lacks,
+            step: None,
+        };
     }
-    not_yet("hybrid", has, lacks)
+    Way {
+        name,
+        state: State::Lacking,
+        reason: "the machine lacks a GPU with its driver".to_owned(),
+        has,
+        lacks,
+        step: Some("the next way does without one".to_owned()),
+    }
 }
 
-/// Programs without a GPU: x86_64 ones with the software device, which cuferry carries; ARM ones not yet.
+/// Programs without a GPU, with the software device, which cuferry carries.
 fn emulate(checkup: &Checkup) -> Way {
+    let name = "emulate";
     if checkup.machine == Host::Aarch64 {
-        return not_yet(
-            "emulate",
-            vec!["an ARM CPU".to_owned()],
-            vec!["a software device for ARM".to_owned()],
-        );
+        let lacks = vec!["a software device for ARM".to_owned()];
+        let reason = "the software device is for x86_64".to_owned();
+        let step = Some(INSTEAD.to_owned());
+        return Way { name, state: State::NotInThisVersion, reason, has: Vec::new(), lacks, step };
     }
-    let mut has = vec!["the software device".to_owned()];
-    let mut lacks = Vec::new();
-    match qemus(checkup).next() {
-        Some((path, _)) => has.push(format!("qemu for ARM programs ({path})")),
-        None => lacks.push(format!("qemu-aarch64, for ARM programs{}", install_qemu(checkup))),
+    let qemu = plugin_qemu(checkup);
+    let reason = format!("the software device runs the PTX of x86_64 programs, and of ARM ones in {qemu}");
+    Way {
+        name,
+        state: State::Works,
+        reason,
+        has: vec!["the software device".to_owned(), qemu],
+        lacks: Vec::new(),
+        step: None,
     }
-    let reason =
-        "the software device runs the PTX of x86_64 programs; ARM programs are not emulated by this version";
-    Way { name: "emulate", state: State::Works, reason: reason.to_owned(), has, lacks, step: None }
+}
+
+/// The qemu that ARM programs would run in.
+fn plugin_qemu(checkup: &Checkup) -> String {
+    match qemus(checkup).find(|(_, plugins)| *plugins) {
+        Some((path, _)) => format!("a qemu that loads plugins ({path})"),
+        None => "a qemu that the first run fetches".to_owned(),
+    }
 }
 
 /// The emulators that are here, and whether each loads plugins; the one that cuferry installed first.
 fn qemus(checkup: &Checkup) -> impl Iterator<Item = (&Utf8Path, bool)> {
     let installed = checkup.emulator.iter().map(|emulator| (emulator.program.as_path(), true));
     installed.chain(checkup.survey.qemu.iter().map(|qemu| (qemu.path.as_path(), qemu.plugins)))
-}
-
-/// How to get one, in brackets, where there is one to get.
-fn install_qemu(checkup: &Checkup) -> &'static str {
-    match checkup.machine {
-        Host::X86_64 => " (`cuferry toolchain install qemu`)",
-        Host::Aarch64 => "",
-    }
-}
-
-fn not_yet(name: &'static str, has: Vec<String>, lacks: Vec<String>) -> Way {
-    let list = |items: &[String]| items.join(" and ");
-    let reason = match (has.as_slice(), lacks.as_slice()) {
-        (has, []) => format!("the machine has what it takes, {}", list(has)),
-        ([], lacks) => format!("the machine lacks {}", list(lacks)),
-        (has, lacks) => format!("the machine has {}, and lacks {}", list(has), list(lacks)),
-    };
-    Way { name, state: State::NotInThisVersion, reason, has, lacks, step: Some(INSTEAD.to_owned()) }
 }
