@@ -1,7 +1,8 @@
-//! What a machine with a GPU is to check: the examples' images for `tests/gpu/check.sh`, and programs whose fate `inspect`
-//! foretells for `tests/gpu/verdicts.sh`. Built here, run there.
+//! What a machine with a GPU is to check: the examples' images for `tests/gpu/check.sh`, programs whose fate `inspect`
+//! foretells for `tests/gpu/verdicts.sh`, and programs for ARM for `tests/gpu/hybrid.sh`. Built here, run there.
 
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -67,8 +68,109 @@ fn verdicts() -> Result<()> {
     Ok(())
 }
 
+/// Builds what `tests/gpu/hybrid.sh` runs, for a GPU (the first argument; `sm_90` otherwise), into `target/gpu/arm/`.
+pub(crate) fn arm(args: &[String]) -> Result<()> {
+    let gpu = args.first().map_or("sm_90", String::as_str);
+    cargo(&["build", "--release", "--locked", "--package", "cuferry", "--quiet"])?;
+    let folder = root().join("target/gpu/arm");
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin)?;
+    std::fs::copy(release_binary(), folder.join("cuferry"))?;
+    for example in EXAMPLES {
+        let project = format!("examples/{example}");
+        call(release_binary(), &["rebuild", &project, "--host", "aarch64", "--gpu", gpu, "--no-image"])?;
+        let program = root().join(&project).join("target/cuferry/aarch64").join(example);
+        std::fs::copy(program, bin.join(format!("example-{example}")))?;
+    }
+    for release in ["11.8", "13.0"] {
+        cases(release, gpu, &bin)?;
+    }
+    let compiler = ArmCompiler::find("13.0", gpu)?;
+    for program in ["start", "overhead", "busy"] {
+        let output = bin.join(program).display().to_string();
+        compiler.call(&["-O2", "-o", &output, &format!("tests/gpu/{program}.cu")])?;
+    }
+    // What a run fetches, for a machine without a network: a run that needs no GPU fetches it, whatever comes of it.
+    for entry in std::fs::read_dir(&bin)? {
+        let program = entry?.path();
+        let mut run = Command::new(release_binary());
+        run.args(["run", "--quiet", "--device", "soft"]).arg(&program).arg("0");
+        run.env("CUFERRY_HOME", folder.join("home")).stdout(Stdio::null()).stderr(Stdio::null());
+        run.status()?;
+    }
+    Ok(())
+}
+
+/// The cases of `tests/cuda`, with the runtime inside and as a library.
+fn cases(release: &str, gpu: &str, bin: &Path) -> Result<()> {
+    let compiler = ArmCompiler::find(release, gpu)?;
+    let objects = bin.with_file_name(format!("objects-{release}"));
+    std::fs::create_dir_all(&objects)?;
+    let mut made = Vec::new();
+    let mut sources: Vec<_> = std::fs::read_dir(root().join("tests/cuda"))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::io::Result<_>>()?;
+    sources.sort();
+    for source in sources.iter().filter(|path| path.extension().is_some_and(|extension| extension == "cu")) {
+        let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // NVRTC's library has 100 MB.
+        if stem == "nvrtc" {
+            continue;
+        }
+        let (source, object) = (source.display().to_string(), objects.join(format!("{stem}.o")));
+        let object = object.display().to_string();
+        let mut words = vec!["-c", "-o", &object, &source];
+        if stem == "per_thread" {
+            words.extend(["--default-stream", "per-thread"]);
+        }
+        compiler.call(&words)?;
+        made.push(object);
+    }
+    for runtime in ["static", "shared"] {
+        let output = bin.join(format!("cases-{release}-{runtime}")).display().to_string();
+        let mut words = vec!["-cudart", runtime, "-o", &output, "-ldl"];
+        words.extend(made.iter().map(String::as_str));
+        compiler.call(&words)?;
+    }
+    Ok(())
+}
+
+/// nvcc, for ARM.
+struct ArmCompiler {
+    nvcc: PathBuf,
+    options: Vec<String>,
+}
+
+impl ArmCompiler {
+    fn find(release: &str, gpu: &str) -> Result<Self> {
+        let mut install = Command::new(release_binary());
+        install.args(["toolchain", "install", release, "--host", "x86_64,aarch64"]);
+        let output = install.output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let folder = String::from_utf8(output.stdout)?;
+        let folder = Path::new(folder.lines().last().context("it prints the toolkit's folder")?);
+        let number = gpu.strip_prefix("sm_").context("a GPU is `sm_90`")?;
+        let mut options = vec![
+            "-std=c++17".to_owned(),
+            "-ccbin=aarch64-linux-gnu-g++".to_owned(),
+            "--target-directory=sbsa-linux".to_owned(),
+            format!("-gencode=arch=compute_{number},code=[sm_{number},compute_{number}]"),
+        ];
+        // Debian's cross compiler is newer than CUDA 11.8 would have it, and good enough for these sources.
+        if release == "11.8" {
+            options.push("-allow-unsupported-compiler".to_owned());
+        }
+        Ok(Self { nvcc: folder.join("bin/nvcc"), options })
+    }
+
+    fn call(&self, words: &[&str]) -> Result<()> {
+        let all: Vec<&str> = self.options.iter().map(String::as_str).chain(words.iter().copied()).collect();
+        call(&self.nvcc, &all)
+    }
+}
+
 /// The folder of a toolkit, which is fetched unless it is there.
-fn toolkit(release: &str) -> Result<std::path::PathBuf> {
+fn toolkit(release: &str) -> Result<PathBuf> {
     let install = Command::new(release_binary()).args(["toolchain", "install", release]).output()?;
     ensure!(install.status.success(), "{}", String::from_utf8_lossy(&install.stderr));
     let folder = String::from_utf8(install.stdout)?;

@@ -50,6 +50,11 @@ const TASKS: &[Task] = &[
         help: "build the examples' images, ready for tests/gpu/check.sh on a GPU machine",
     },
     Task {
+        name: "gpu-arm",
+        run: gpu::arm,
+        help: "build programs for ARM, ready for tests/gpu/hybrid.sh on a GPU machine",
+    },
+    Task {
         name: "golden",
         run: golden,
         help: "golden vectors: list the legal forms, write the bundle for tests/gpu/golden.sh, keep its answers",
