@@ -333,7 +333,9 @@ CASE(device_facts) {
     CHECK(strcmp(name, properties.name) == 0 && memory == properties.totalGlobalMem);
     CHECK(memcmp(&identifier, &properties.uuid, sizeof identifier) == 0);
     CHECK(strcmp(bus[0], bus[1]) == 0 && strlen(bus[0]) == 12);
-    CHECK(versions[0] == versions[1] && runtime == CUDART_VERSION && devices[0] == devices[1]);
+    CHECK(versions[0] == versions[1] && devices[0] == devices[1]);
+    // As a library it may be a newer one of the same major number.
+    CHECK(runtime >= CUDART_VERSION && runtime / 1000 == CUDART_VERSION / 1000);
     CHECK(versions[0] / 1000 >= runtime / 1000);
     int value = 0;
     EXPECT(CUDA_ERROR_INVALID_DEVICE, DRIVER(cuDeviceGetAttribute)(&value, CU_DEVICE_ATTRIBUTE_WARP_SIZE, 99));

@@ -47,17 +47,24 @@ impl Programs {
         Some(())
     }
 
-    /// Compiles CUDA, with nvcc for ARM.
+    /// Calls nvcc for ARM, in the folder.
     #[track_caller]
-    fn cuda(&self, name: &str, sources: &[PathBuf], options: &[&str]) -> Option<()> {
+    fn nvcc(&self, words: &[&str]) -> Option<()> {
         let root = toolkit("13.0".parse().expect("a release"), &[Host::X86_64, Host::Aarch64], &[])?;
         let mut nvcc = Command::new(root.join("bin/nvcc"));
         nvcc.args(["-std=c++17", "-ccbin", "aarch64-linux-gnu-g++", "--target-directory", "sbsa-linux"]);
-        nvcc.args(["-gencode", "arch=compute_75,code=compute_75"]);
-        nvcc.args(["-gencode", "arch=compute_90,code=compute_90"]).args(options).args(sources);
-        let output = nvcc.arg("-o").arg(self.at(name)).output().expect("nvcc starts");
+        nvcc.args(["-gencode", "arch=compute_90,code=compute_90", "--threads", "2"]).args(words);
+        let output = nvcc.current_dir(self.folder.path()).output().expect("nvcc starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Some(())
+    }
+
+    /// Compiles a program of one source.
+    #[track_caller]
+    fn cuda(&self, name: &str, source: &str, options: &[&str]) -> Option<()> {
+        let file = format!("{name}.cu");
+        std::fs::write(self.at(&file), source).expect("the folder is new");
+        self.nvcc(&[&["-o", name, &file], options].concat())
     }
 
     /// `cuferry run …` in the folder.
@@ -117,34 +124,45 @@ fn edge_camera_for_arm() {
 fn features_for_arm() {
     let Some(programs) = Programs::new() else { return };
     let folder = Path::new(REPOSITORY).join("tests/cuda");
-    let mut sources: Vec<PathBuf> = folder
-        .read_dir()
-        .expect("it is there")
-        .map(|entry| entry.expect("it can be read").path())
-        // NVRTC's case wants its library, of 100 MB.
-        .filter(|path| {
-            path.extension().is_some_and(|extension| extension == "cu") && !path.ends_with("nvrtc.cu")
-        })
+    let entries = folder.read_dir().expect("it is there").map(|entry| entry.expect("it can be read").path());
+    let mut sources: Vec<String> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cu"))
+        .map(|path| path.to_str().expect("its path is UTF-8").to_owned())
         .collect();
     sources.sort();
-    if programs.cuda("cases", &sources, &["-ldl"]).is_none() {
+    // One is compiled otherwise, and NVRTC's library has 100 MB.
+    let (one, others): (Vec<&str>, Vec<&str>) = sources
+        .iter()
+        .map(String::as_str)
+        .filter(|path| !path.ends_with("/nvrtc.cu"))
+        .partition(|path| path.ends_with("/per_thread.cu"));
+    let compiled = programs.nvcc(&[&["-c"], others.as_slice()].concat());
+    if compiled.and(programs.nvcc(&["-c", "--default-stream", "per-thread", one[0]])).is_none() {
         return;
     }
-    let output = programs.run(&["-q", "--device", "soft", "./cases"]).output().expect("it starts");
-    let (stdout, stderr) = (words(&output.stdout), words(&output.stderr));
-    let failed: Vec<&str> = stdout.lines().filter(|line| line.starts_with("FAILED")).collect();
-    assert!(failed.is_empty(), "{}\n{stderr}", failed.join("\n"));
-    let passed = stdout.lines().filter(|line| line.starts_with("ok")).count();
-    assert!(output.status.success() && passed >= 40, "{stdout}\n{stderr}");
+    let files = programs.folder.path().read_dir().expect("it is there").flatten();
+    let mut objects: Vec<String> = files
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "o"))
+        .filter_map(|file| file.file_name().into_string().ok())
+        .collect();
+    objects.sort();
+    let objects: Vec<&str> = objects.iter().map(String::as_str).collect();
+    for runtime in ["static", "shared"] {
+        programs.nvcc(&[&["-cudart", runtime, "-o", runtime, "-ldl"], objects.as_slice()].concat());
+        let output = programs.output(&["-q", "--device", "soft", &format!("./{runtime}")]);
+        let (stdout, stderr) = (words(&output.stdout), words(&output.stderr));
+        let failed: Vec<&str> = stdout.lines().filter(|line| line.starts_with("FAILED")).collect();
+        assert!(failed.is_empty(), "{runtime}: {}\n{stderr}", failed.join("\n"));
+        let passed = stdout.lines().filter(|line| line.starts_with("ok")).count();
+        assert!(output.status.success() && passed >= 100, "{runtime}: {stdout}\n{stderr}");
+    }
 }
 
 /// The device's `printf` keeps its place among the program's words, though both are buffered, in two C libraries.
 #[test]
 fn what_a_kernel_prints_keeps_its_place() {
     let Some(programs) = Programs::new() else { return };
-    std::fs::write(
-        programs.at("print.cu"),
-        r#"
+    let source = r#"
             #include <cstdio>
             __global__ void kernel(int n) { printf("device %d\n", n); }
             int main() {
@@ -156,10 +174,8 @@ fn what_a_kernel_prints_keeps_its_place() {
                 }
                 return 0;
             }
-        "#,
-    )
-    .expect("the folder is new");
-    if programs.cuda("print", &[programs.at("print.cu")], &["-cudart", "shared"]).is_none() {
+        "#;
+    if programs.cuda("print", source, &["-cudart", "shared"]).is_none() {
         return;
     }
     let output = programs.output(&["-q", "--device", "soft", "./print"]);
@@ -335,8 +351,7 @@ const ENDLESS: &str = r#"
 #[test]
 fn a_program_ends_as_it_would_natively() {
     let Some(programs) = Programs::new() else { return };
-    std::fs::write(programs.at("endless.cu"), ENDLESS).expect("the folder is new");
-    if programs.cuda("endless", &[programs.at("endless.cu")], &[]).is_none() {
+    if programs.cuda("endless", ENDLESS, &[]).is_none() {
         return;
     }
     for (word, signal) in [("segv", "SIGSEGV"), ("abort", "SIGABRT")] {
@@ -386,9 +401,7 @@ fn name(signal: i32) -> &'static str {
 #[test]
 fn calls_are_traced() {
     let Some(programs) = Programs::new() else { return };
-    std::fs::write(
-        programs.at("copy.cu"),
-        r"
+    let source = r"
             #include <cstdio>
             int main() {
                 static char bytes[1000];
@@ -396,10 +409,8 @@ fn calls_are_traced() {
                 if (cudaMalloc(&device, sizeof bytes)) return 1;
                 return cudaMemcpy(device, bytes, sizeof bytes, cudaMemcpyHostToDevice);
             }
-        ",
-    )
-    .expect("the folder is new");
-    if programs.cuda("copy", &[programs.at("copy.cu")], &[]).is_none() {
+        ";
+    if programs.cuda("copy", source, &[]).is_none() {
         return;
     }
     let output = programs.output(&["-q", "--device", "soft", "--summary", "--trace", "calls.json", "./copy"]);
