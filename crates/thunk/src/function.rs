@@ -229,6 +229,11 @@ impl Call {
         if result != 0 || address == 0 || name == 0 {
             return result;
         }
+        // Where it is asked for the reason, too, it calls it a success that there is no such function.
+        // SAFETY: the driver has just written it.
+        if unsafe { (address as *const u64).read_unaligned() } == 0 {
+            return result;
+        }
         // SAFETY: the driver has read it, too.
         let name = unsafe { std::ffi::CStr::from_ptr(name as *const std::ffi::c_char) }.to_string_lossy();
         let per_thread = flags & u64::from(CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0;
