@@ -71,7 +71,7 @@ fn an_access_behind_the_end_says_which_thread_and_where() {
 
 #[test]
 fn freed_and_misaligned_memory_is_refused() {
-    let machine = Machine::new(settings(cuferry_simt::Isa::best()));
+    let machine = Machine::new(settings(Isa::best()));
     let program = machine.load(&ptx(ADD));
     let (data, gone) = (machine.upload(&[0_f32; 64]), machine.upload(&[0_f32; 64]));
     machine.device.memory().free(gone).unwrap();
@@ -191,7 +191,7 @@ fn what_is_not_supported_fails_at_launch_by_name() {
     let text = ptx(
         ".visible .entry good() { ret; }\n.visible .entry bad() { .reg .b32 %r<3>;\n  frobnicate.b32 %r1, %r2;\n  wgmma.fence.sync.aligned; ret; }",
     );
-    let machine = Machine::new(settings(cuferry_simt::Isa::best()));
+    let machine = Machine::new(settings(Isa::best()));
     let program = machine.load(&text);
     machine.run(&program, "good", [1, 1, 1], [1, 1, 1], &[]).unwrap();
     let fault = machine.run(&program, "bad", [1, 1, 1], [1, 1, 1], &[]).unwrap_err();
@@ -204,8 +204,7 @@ fn what_is_not_supported_fails_at_launch_by_name() {
 #[test]
 fn nothing_hangs() {
     let spin = ptx(".visible .entry spin() { $again: bra $again; }");
-    let machine =
-        Machine::new(cuferry_simt::Settings { fuel: Some(1000), ..settings(cuferry_simt::Isa::best()) });
+    let machine = Machine::new(cuferry_simt::Settings { fuel: Some(1000), ..settings(Isa::best()) });
     let program = machine.load(&spin);
     let fault = machine.run(&program, "spin", [1, 1, 1], [32, 1, 1], &[]).unwrap_err();
     assert_eq!(fault.kind, FaultKind::OutOfFuel);

@@ -35,7 +35,7 @@ const INTEGRITY: u128 = 0xd408_2055_bde6_704b_8d34_ba12_3c66_e1f2;
 /// The runtime's log of errors: its function takes a `va_list`, which is another thing on each CPU; it does without.
 const ERROR_LOG: u128 = 0xf8cf_f951_2146_8b4e_b9e2_fb46_9e7c_0dd9;
 
-const KNOWN: [Known; 10] = [
+const KNOWN: [Known; 11] = [
     Known { uuid: CUDART, name: "CUDART_INTERFACE", words: None },
     Known {
         uuid: 0xa094_798c_2e74_2e74_93f2_0800_200c_0a66,
@@ -46,7 +46,8 @@ const KNOWN: [Known; 10] = [
     Known { uuid: STORAGE, name: "CONTEXT_LOCAL_STORAGE", words: Some(3) },
     Known { uuid: 0x263e_8860_7cd2_6143_92f6_bbd5_006d_fa7e, name: "CONTEXT_CHECKS", words: None },
     Known { uuid: INTEGRITY, name: "INTEGRITY_CHECK", words: None },
-    // What NVRTC asks for, and larger libraries; their names are not known.
+    // What NVRTC asks for, cuFFT, and larger libraries; their names are not known.
+    Known { uuid: 0x6e16_3fbe_b958_444d_835c_e182_aff1_991e, name: "6e163fbe", words: None },
     Known { uuid: 0xda91_51d3_3ae6_cc41_a5c0_4f26_d533_e328, name: "da9151d3", words: None },
     Known { uuid: 0x2131_8c60_9714_3248_8ca6_41ff_7324_c8f2, name: "21318c60", words: None },
     Known { uuid: 0x69a2_8e9f_2449_8b47_b030_c5da_330e_a4e9, name: "69a28e9f", words: None },

@@ -118,9 +118,9 @@ fn hybrid(checkup: &Checkup) -> Way {
     let (mut has, mut lacks) = (Vec::new(), Vec::new());
     let gpu = "a GPU with its driver".to_owned();
     if checkup.has_gpu() {
-        has.push(gpu)
+        has.push(gpu);
     } else {
-        lacks.push(gpu)
+        lacks.push(gpu);
     }
     let qemu = plugin_qemu(checkup);
     has.push(qemu.clone());
