@@ -17,6 +17,8 @@ const STRIDE: u64 = 16;
 // Each stub loads its number, and enters the common part, which hands the six integer registers over as an array. No
 // callback of the driver API has more arguments, or another kind.
 global_asm!(
+    ".globl cuferry_thunk_stubs",
+    ".hidden cuferry_thunk_stubs",
     ".balign 16",
     "cuferry_thunk_stubs:",
     ".set number, 0",
@@ -102,4 +104,40 @@ fn with_number(number: usize) -> Option<u64> {
 extern "C" fn enter(number: u32, arguments: &[u64; 6]) -> u64 {
     let function = with_number(number as usize).expect("a stub's address is given away with its function");
     call::from_here(function, arguments).unwrap_or_else(|| worker::call(function, arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_has_one_address_and_comes_back() {
+        let first = to_host(0x5500_0010).unwrap();
+        let second = to_host(0x5500_0020).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(to_host(0x5500_0010), Some(first));
+        assert_eq!((to_guest(first), to_guest(second)), (0x5500_0010, 0x5500_0020));
+        assert_eq!(to_host(0), Some(0), "no function stays none");
+    }
+
+    /// What the driver made itself, or the program never gave, is left as it is.
+    #[test]
+    fn other_addresses_are_left_alone() {
+        let known = to_host(0x5500_0030).unwrap();
+        for address in [0, 1, known + 1, known + STRIDE * STUBS as u64, u64::MAX] {
+            assert_eq!(to_guest(address), address, "{address:#x}");
+        }
+    }
+
+    /// Each stub is a load of its number and a jump, at the stride that is counted with.
+    #[test]
+    fn stubs_are_where_they_are_looked_for() {
+        for number in [0, 1, 2, STUBS - 1] {
+            let address = (&raw const FIRST) as u64 + number as u64 * STRIDE;
+            // SAFETY: code of this program.
+            let bytes = unsafe { (address as *const [u8; 6]).read_unaligned() };
+            assert_eq!(bytes[..2], [0x41, 0xbb], "mov r11d, imm32");
+            assert_eq!(bytes[2..], u32::try_from(number).unwrap().to_le_bytes());
+        }
+    }
 }

@@ -183,3 +183,77 @@ fn may_run(path: &Path) -> bool {
 fn is_aarch64(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF\x02\x01") && start.get(18..20) == Some(&[183, 0])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const ARM: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\xb7\0\x01\0\0\0";
+    const X86: &[u8] = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\x01\0\0\0";
+
+    fn write(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// The words that are started, or none where it is left to the kernel.
+    fn words(path: &Path, arguments: &[&str]) -> Option<Vec<String>> {
+        let arguments = arguments.iter().map(|word| CString::new(*word).unwrap()).collect();
+        let (program, arguments) = resolve(path, arguments)?;
+        let arguments = arguments.into_iter().map(|word| word.into_string().unwrap());
+        Some(std::iter::once(program.to_str().unwrap().to_owned()).chain(arguments).collect())
+    }
+
+    #[test]
+    fn arm_programs_are_started_and_others_left() {
+        let (_guard, folder) = cuferry_testkit::scratch();
+        let folder = folder.as_std_path();
+        let arm = write(folder, "arm", ARM, 0o755);
+        let own = arm.to_str().unwrap();
+        assert_eq!(words(&arm, &["name", "a b"]).unwrap(), [own, "name", "a b"]);
+        assert_eq!(words(&write(folder, "x86", X86, 0o755), &["x86"]), None);
+        assert_eq!(words(&write(folder, "closed", ARM, 0o644), &["closed"]), None, "it may not be run");
+        assert_eq!(words(&write(folder, "short", b"\x7fEL", 0o755), &["short"]), None);
+        assert_eq!(words(&folder.join("nothing"), &["nothing"]), None);
+        assert_eq!(words(folder, &["folder"]), None);
+    }
+
+    /// As the kernel does it: the interpreter, its one argument, the script, the arguments; and a script's script.
+    #[test]
+    fn scripts_for_arm_are_started_by_their_interpreters() {
+        let (_guard, folder) = cuferry_testkit::scratch();
+        let folder = folder.as_std_path();
+        let arm = write(folder, "arm", ARM, 0o755);
+        let own = arm.to_str().unwrap();
+        let script = write(folder, "script", format!("#! {own}  -a -b \nrest").as_bytes(), 0o755);
+        let text = script.to_str().unwrap();
+        assert_eq!(words(&script, &["named", "one"]).unwrap(), [own, own, "-a -b", text, "one"]);
+        let outer = write(folder, "outer", format!("#!{text}").as_bytes(), 0o755);
+        let outer_text = outer.to_str().unwrap();
+        assert_eq!(words(&outer, &["outer", "two"]).unwrap(), [own, own, "-a -b", text, outer_text, "two"]);
+        let circle = folder.join("circle");
+        write(folder, "circle", format!("#!{}\n", circle.display()).as_bytes(), 0o755);
+        assert_eq!(words(&circle, &["circle"]), None);
+        let native = write(folder, "native", b"#!/bin/sh\n", 0o755);
+        assert_eq!(words(&native, &["native"]), None, "this machine's own shell");
+    }
+
+    #[test]
+    fn commands_are_looked_for_as_the_c_library_does() {
+        let find = |name: &str, variables: &[&str]| -> Vec<String> {
+            let environment: Vec<CString> =
+                variables.iter().map(|text| CString::new(*text).unwrap()).collect();
+            let found = candidates(&CString::new(name).unwrap(), &environment);
+            found.iter().map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(find("robot", &["X=1", "PATH=/a:/b"]), ["/a/robot", "/b/robot"]);
+        assert_eq!(find("robot", &[]), ["/bin/robot", "/usr/bin/robot"]);
+        assert_eq!(find("./robot", &["PATH=/a"]), ["./robot"]);
+        assert_eq!(find("/app/robot", &["PATH=/a"]), ["/app/robot"]);
+    }
+}

@@ -43,3 +43,27 @@ impl Settings {
         Ok(settings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Settings, String> {
+        Settings::parse(words.iter().map(|word| (*word).to_owned()))
+    }
+
+    #[test]
+    fn words_become_settings() {
+        let settings =
+            parse(&["driver=/a=b", "driver=libcuda.so.1", "prefix=10", "root=/", "summary=on"]).unwrap();
+        assert_eq!(settings.drivers, ["/a=b", "libcuda.so.1"], "only the first `=` divides");
+        assert_eq!((settings.prefix, settings.summary), (10, true));
+        assert_eq!((settings.root, settings.soft, settings.trace), (Some("/".into()), None, None));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_named() {
+        assert_eq!(parse(&["device=soft"]).unwrap_err(), "`device=soft` is no setting of this plugin");
+        assert_eq!(parse(&["prefix=ten"]).unwrap_err(), "`prefix=ten`: `prefix` is a number of words");
+    }
+}

@@ -251,3 +251,36 @@ fn table(summary: &BTreeMap<String, Total>, whole: Duration) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_as_their_types_have_them() {
+        let negative = 0xffff_ffff_ffff_ffff;
+        assert_eq!(show("core::ffi::c_int", negative), "-1");
+        assert_eq!(show("core::ffi::c_uint", negative), "4294967295");
+        assert_eq!(show("core::ffi::c_uchar", 0x1_02), "2");
+        assert_eq!(show("usize", 1000), "1000");
+        assert_eq!(show("*mut core::ffi::c_void", 0), "null");
+        assert_eq!(show("CUstream", 0), "0x0");
+        assert_eq!(show("*const CUmodule", 0x5500), "0x5500");
+    }
+
+    #[test]
+    fn the_longest_function_comes_first() {
+        let total = |millis, calls, failed| {
+            let time = Duration::from_millis(millis);
+            Total { calls, failed, time, longest: time, bytes: 0 }
+        };
+        let summary = BTreeMap::from([
+            ("cuInit".to_owned(), total(5, 1, 0)),
+            ("cuMemFree_v2".to_owned(), total(7, 2, 1)),
+        ]);
+        let text = table(&summary, Duration::from_secs(1));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "cuferry: 3 driver calls, 0.012 s of 1.000 s");
+        assert!(lines[2].ends_with("cuMemFree_v2 (1 failed)") && lines[3].ends_with("cuInit"), "{text}");
+    }
+}
