@@ -27,7 +27,7 @@ fn a_machine_with_a_compiler_and_a_toolkit() {
     let project = TestProject::new();
     let run = project.run(["doctor"]).expect(0);
     assert!(run.stdout.starts_with("rebuild   works: g++ "), "{}", run.stdout);
-    assert!(run.stdout.contains("\nhybrid    not in this version of cuferry: "), "{}", run.stdout);
+    assert!(run.stdout.contains("\nhybrid    does not work here: the machine lacks a GPU"), "{}", run.stdout);
     assert!(run.stdout.contains("\nemulate   works: the software device "), "{}", run.stdout);
     assert!(
         run.stdout.contains("\nok       toolkit     CUDA 13.0 in [TEMP]/toolkit (CUDA_HOME)\n"),
@@ -40,7 +40,7 @@ fn a_machine_with_a_compiler_and_a_toolkit() {
     let report = project.run(["doctor", "--format", "json"]).expect(0).json();
     assert_eq!(report["schema"], 1);
     assert_eq!(way(&report, "rebuild")["state"], "works");
-    assert_eq!(way(&report, "hybrid")["state"], "not-in-this-version");
+    assert_eq!(way(&report, "hybrid")["state"], "lacking");
     assert!(way(&report, "hybrid")["step"].is_string());
     assert_eq!(way(&report, "emulate")["state"], "works");
     assert_eq!(report["host"]["cpu"]["from"], "/proc/cpuinfo");

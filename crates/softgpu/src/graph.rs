@@ -47,6 +47,8 @@ pub(crate) struct Executable {
     pub(crate) flags: u64,
     graph: Mutex<Arc<Graph>>,
     steps: Mutex<Vec<Step>>,
+    /// The last launch: each waits for the one before, in whichever stream that is.
+    last: Mutex<Option<Arc<Ticket>>>,
 }
 
 object!(Executable, CUgraphExec_st);
@@ -351,8 +353,13 @@ impl Executable {
         // What becomes of the graph later does not matter to what is made of it.
         let steps = graph.steps()?;
         let copy = graph.duplicate()?;
-        let executable =
-            Arc::new(Self { number: fresh(), flags, graph: Mutex::new(copy), steps: Mutex::new(steps) });
+        let executable = Arc::new(Self {
+            number: fresh(),
+            flags,
+            graph: Mutex::new(copy),
+            steps: Mutex::new(steps),
+            last: Mutex::default(),
+        });
         Self::handles().insert(executable.number, Arc::clone(&executable));
         Ok(executable)
     }
@@ -396,11 +403,17 @@ impl Executable {
         let steps = prepare(&self.lock(), auto_free)?;
         // The objects live until the launch is done, whatever becomes of the graph meanwhile.
         let objects = self.graph.lock().unwrap_or_else(PoisonError::into_inner).objects().clone();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.clone();
         let work = move |health| {
             let _objects = objects;
+            if let Some(before) = before {
+                before.wait();
+            }
             run(health, &steps)
         };
-        stream.enqueue(work).map(|_| ())
+        *last = Some(stream.enqueue(work)?);
+        Ok(())
     }
 
     pub(crate) fn destroy(&self) {
