@@ -113,8 +113,8 @@ fn cases(release: &str, gpu: &str, bin: &Path) -> Result<()> {
     sources.sort();
     for source in sources.iter().filter(|path| path.extension().is_some_and(|extension| extension == "cu")) {
         let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        // NVRTC's library has 100 MB.
-        if stem == "nvrtc" {
+        // NVRTC's library has 100 MB; and CUDA 11.8's front end does not read the `<map>` of Debian's cross compiler.
+        if stem == "nvrtc" || (release == "11.8" && stem == "callbacks") {
             continue;
         }
         let (source, object) = (source.display().to_string(), objects.join(format!("{stem}.o")));
