@@ -90,12 +90,17 @@ pub(crate) fn arm(args: &[String]) -> Result<()> {
         let output = bin.join(program).display().to_string();
         compiler.call(&["-O2", "-o", &output, &format!("tests/gpu/{program}.cu")])?;
     }
+    // This machine may have a qemu of its own, which the other one has not.
+    let home = folder.join("home");
+    let mut install = Command::new(release_binary());
+    install.args(["toolchain", "install", "qemu"]).env("CUFERRY_HOME", &home).stdout(Stdio::null());
+    ensure!(install.status()?.success(), "qemu cannot be fetched");
     // What a run fetches, for a machine without a network: a run that needs no GPU fetches it, whatever comes of it.
     for entry in std::fs::read_dir(&bin)? {
         let program = entry?.path();
         let mut run = Command::new(release_binary());
         run.args(["run", "--quiet", "--device", "soft"]).arg(&program).arg("0");
-        run.env("CUFERRY_HOME", folder.join("home")).stdout(Stdio::null()).stderr(Stdio::null());
+        run.env("CUFERRY_HOME", &home).stdout(Stdio::null()).stderr(Stdio::null());
         run.status()?;
     }
     Ok(())
