@@ -393,12 +393,9 @@ impl Executable {
         Ok(None)
     }
 
-    /// Puts all of it into a stream, or into the graph that is captured from it.
-    pub(crate) fn launch(&self, stream: &Arc<Stream>) -> Result {
-        if let Some(capture) = stream.capturing()? {
-            let graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner).duplicate()?;
-            return capture.append(stream, Operation::Child(Child::new(graph)));
-        }
+    /// Puts all of it into a stream. It cannot be captured.
+    pub(crate) fn launch(&self, stream: &Stream) -> Result {
+        stream.refuse_capture()?;
         let auto_free = self.flags & u64::from(CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH) != 0;
         let steps = prepare(&self.lock(), auto_free)?;
         // The objects live until the launch is done, whatever becomes of the graph meanwhile.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cuferry_arch::Host;
-use cuferry_artifact::{Artifact, ArtifactKind, Limits};
+use cuferry_artifact::{Artifact, ArtifactKind};
 use cuferry_inspect::Question;
 use cuferry_inspect::inventory::Inventory;
 use cuferry_inspect::read::Effort;
@@ -13,6 +13,7 @@ use cuferry_run::start::Start;
 use cuferry_run::{Choice, Device, SoftwareDevice, choose};
 
 use crate::args::run::Run;
+use crate::commands::image::open;
 use crate::commands::rebuild;
 use crate::context::Context;
 use crate::failure::{Answer, Failure, Fault};
@@ -31,9 +32,7 @@ pub(crate) fn run(context: &Context, args: &Run) -> Result<Answer, Failure> {
     if path.is_dir() && !path.join("oci-layout").exists() {
         return project(context, args, &path, rest);
     }
-    let limits = Limits { temporary: context.temporary_dir(), ..Limits::default() };
-    let artifact =
-        cuferry_artifact::open(&path, &limits).map_err(|error| Failure::new(Fault::Machine, error))?;
+    let artifact = open(context, &path)?;
     match artifact.kind {
         ArtifactKind::File => program(context, args, &path, &artifact, rest, &[]),
         ArtifactKind::OciLayout | ArtifactKind::OciArchive | ArtifactKind::DockerArchive => {
@@ -82,8 +81,7 @@ fn project(context: &Context, args: &Run, folder: &Utf8Path, rest: &[OsString]) 
     let built = rebuild::for_a_run(context, folder, soft)?;
     let Some(built) = built else { return Err(words::own_build(folder)) };
     let path = built.program(args.program.as_deref())?;
-    let artifact = cuferry_artifact::open(&path, &Limits::default())
-        .map_err(|error| Failure::new(Fault::Machine, error))?;
+    let artifact = open(context, &path)?;
     program(context, args, &path, &artifact, rest, &built.libraries)
 }
 

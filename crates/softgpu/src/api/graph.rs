@@ -204,9 +204,7 @@ pub(crate) fn cuGraphInstantiate_v2(
 
 pub(crate) fn cuGraphLaunch(default: Default, raw: t::CUgraphExec, stream: t::CUstream) -> Result {
     let executable = find::<Executable>(raw)?;
-    let stream = resolve(stream, default)?;
-    stream.refuse_capture()?;
-    executable.launch(&stream)
+    executable.launch(&*resolve(stream, default)?)
 }
 
 pub(crate) fn cuGraphUpload(default: Default, raw: t::CUgraphExec, stream: t::CUstream) -> Result {
