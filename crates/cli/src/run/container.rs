@@ -56,7 +56,7 @@ pub(crate) fn run(
     // An ARM image is made one that runs here, which the engine keeps, and this command does not.
     let arm = choice.host != Host::of_this_program();
     let id = if arm {
-        let made = made_to_run(context, args, path, artifact)?;
+        let made = made_to_run(context, args, path, artifact, choice.device)?;
         load(&engine, &made.archive)?;
         made.id
     } else {
@@ -97,7 +97,13 @@ struct Made {
     id: Digest,
 }
 
-fn made_to_run(context: &Context, args: &Run, path: &Utf8Path, artifact: &Artifact) -> Result<Made, Failure> {
+fn made_to_run(
+    context: &Context,
+    args: &Run,
+    path: &Utf8Path,
+    artifact: &Artifact,
+    device: Device,
+) -> Result<Made, Failure> {
     let root = context.temporary_dir();
     let folder = root.map_or_else(TempDir::new, TempDir::new_in).map_err(|error| {
         let help = "name a folder that is yours and on a disk with room: `TMPDIR=FOLDER`";
@@ -105,7 +111,8 @@ fn made_to_run(context: &Context, args: &Run, path: &Utf8Path, artifact: &Artifa
     })?;
     let archive = Utf8Path::from_path(folder.path()).unwrap_or(Utf8Path::new("/tmp")).join("image.tar");
     let interrupts = Interrupts::watch()?;
-    let request = hybrid::Request { path, artifact, name: None, soft: true, offline: args.offline };
+    let request =
+        hybrid::Request { path, artifact, name: None, soft: device == Device::Soft, offline: args.offline };
     let written = hybrid::write(context, &request, &Destination::Archive(archive.clone()), &interrupts)?;
     Ok(Made { _folder: folder, archive, id: written.config_digest })
 }
